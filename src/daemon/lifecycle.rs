@@ -1,0 +1,1 @@
+//! Which transitions of a daemon are legal.

@@ -1,0 +1,147 @@
+//! Events: what a daemon says, as one line of JSON, and where it stands in the log.
+//!
+//! [`decode`] cuts bytes into lines and lines into records, [`log`] knows positions and scans, [`waiters`] decides which
+//! wait a record ends. None of them knows where the bytes come from or who waits.
+
+pub mod decode;
+pub mod log;
+pub mod waiters;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::decode::Envelope;
+use crate::daemon::{DaemonName, Incarnation};
+
+/// The name of an event, such as `daemon_start.v0`; cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct EventName(Arc<str>);
+
+impl EventName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for EventName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<String> for EventName {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<EventName> for String {
+    fn from(name: EventName) -> Self {
+        name.0.as_ref().to_owned()
+    }
+}
+
+impl std::borrow::Borrow<str> for EventName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A position in the log: the sequence number of a record, or of the one to come.
+///
+/// One counter serves all daemons of a harness, so positions of different daemons compare.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The position just past this record.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One event as a waiter gets it; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub daemon: DaemonName,
+    pub incarnation: Incarnation,
+    pub seq: Seq,
+    pub name: EventName,
+    /// Seconds since the epoch, as the daemon said; `None` where its envelope has no time.
+    pub time: Option<f64>,
+    /// The Octez section, outermost first; empty where the envelope has none.
+    pub section: Arc<[String]>,
+    /// The payload. Octez writes a bare value, not an object, for an event with one field.
+    pub value: Arc<Value>,
+    /// Written by what had escaped the group of an incarnation that had ended.
+    pub late: bool,
+}
+
+/// Lifecycle records stand in the log as events of the daemon, under these names.
+pub mod lifecycle_names {
+    pub const SPAWNED: &str = "tribunal.spawned";
+    pub const READY: &str = "tribunal.ready";
+    pub const EXITED: &str = "tribunal.exited";
+    pub const RESTARTED: &str = "tribunal.restarted";
+    pub const GAVE_UP: &str = "tribunal.gave_up";
+    pub const PREFIX: &str = "tribunal.";
+    pub const ALL: [&str; 5] = [SPAWNED, READY, EXITED, RESTARTED, GAVE_UP];
+}
+
+/// The name of an event, or a glob over names. A glob never matches a `tribunal.*` record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamePattern {
+    Exact(EventName),
+    Glob(glob::Pattern),
+}
+
+impl NamePattern {
+    /// A pattern with `*`, `?` or `[` is a glob; anything else is a name.
+    pub fn new(text: &str) -> Result<Self, glob::PatternError> {
+        if text.contains(['*', '?', '[']) {
+            glob::Pattern::new(text).map(Self::Glob)
+        } else {
+            Ok(Self::Exact(text.into()))
+        }
+    }
+
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact.as_str() == name,
+            Self::Glob(glob) => !name.starts_with(lifecycle_names::PREFIX) && glob.matches(name),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(name) => name.as_str(),
+            Self::Glob(glob) => glob.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,1 @@
+//! Positions in the log, and the scan over what was recorded.

@@ -1,0 +1,1 @@
+//! The registry of one-shot waits, and the judge of which record ends which.

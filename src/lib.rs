@@ -1,0 +1,9 @@
+//! Tribunal: a test-harness runtime for daemons that report what they do as JSON events.
+
+#![cfg_attr(not(target_os = "linux"), allow(unused))]
+#[cfg(not(target_os = "linux"))]
+compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pidfd");
+
+pub mod daemon;
+pub mod event;
+pub mod predicate;
