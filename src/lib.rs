@@ -4,6 +4,8 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pidfd");
 
+mod actors;
 pub mod daemon;
 pub mod event;
 pub mod predicate;
+pub mod record;
