@@ -7,5 +7,7 @@ compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pid
 mod actors;
 pub mod daemon;
 pub mod event;
+#[doc(hidden)]
+pub mod host;
 pub mod predicate;
 pub mod record;
