@@ -10,5 +10,9 @@
 //! and carry the incarnation, so that a stale one is recognised. No handler blocks, none awaits with state in hand, and
 //! every request carries its reply port.
 
+pub(crate) mod command;
+pub(crate) mod daemon;
 pub(crate) mod event_bus;
+pub(crate) mod event_pipe;
 pub(crate) mod latch;
+pub(crate) mod supervisor;

@@ -269,6 +269,8 @@ pub struct Preparation {
     pub command: CommandLine,
     /// Skipped when this file exists, so that a restart keeps what the first run made.
     pub unless_exists: PathBuf,
+    /// Merged, object by object, into that file once the command has made it.
+    pub merge: Option<serde_json::Value>,
 }
 
 /// Where the daemon's JSON lines come from, and how it is told to write them there.

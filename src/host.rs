@@ -7,8 +7,14 @@
 //! - [`process::Process`] kills its group and reaps its leader when dropped;
 //! - [`sweep`] finds what carries the run's [`marker`] after the groups are gone: what left its group;
 //! - [`guardian::Guardian`] does both when this process has died without a chance to;
+//! - [`front`] stands over the runner and has [`descendants`] killed, marker or not.
 
+mod child;
+pub mod descendants;
+pub mod exec;
+pub mod front;
 pub mod guardian;
+pub mod http;
 pub mod interrupts;
 pub mod marker;
 pub mod pipe;
@@ -18,4 +24,5 @@ pub mod procfs;
 pub mod program;
 mod readiness;
 pub mod sweep;
+pub mod tail;
 pub mod tempdir;

@@ -7,7 +7,9 @@ compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pid
 mod actors;
 pub mod daemon;
 pub mod event;
+pub mod harness;
 #[doc(hidden)]
 pub mod host;
+pub mod octez;
 pub mod predicate;
 pub mod record;

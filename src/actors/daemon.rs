@@ -18,7 +18,7 @@ mod spawn;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::death::Judge;
+pub(crate) use self::spawn::surround;
 use super::command::{CommandError, Done};
 use super::event_bus::{Append, EventBus, LogEnd};
 use super::event_pipe::EventPipe;
@@ -42,7 +43,8 @@ use crate::host::process::Process;
 /// What all daemons of a harness share; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Surroundings {
-    pub(crate) guardian: Arc<Guardian>,
+    /// Owned by the harness's thread; gone when the run is over.
+    pub(crate) guardian: Weak<Guardian>,
     pub(crate) budget: PipeBudget,
     pub(crate) temp_dir: PathBuf,
     /// Environment that every process of the run gets: the marker, and PATH with the run's programs first.
@@ -102,6 +104,8 @@ pub(crate) struct Daemon {
     /// Preparation, back-off or grace under way.
     pending: Option<SpawnHandle>,
     grace: Duration,
+    /// The next incarnation answers a death, not the test.
+    restarting_by_policy: bool,
     /// Said before it was ready that its address is in use.
     address_in_use: Option<Incarnation>,
     /// The incarnation that was already run once more because of that.
@@ -138,6 +142,7 @@ impl Daemon {
             enders: Vec::new(),
             pending: None,
             grace,
+            restarting_by_policy: false,
             address_in_use: None,
             tried_again: false,
             _guard: guard,
@@ -198,6 +203,7 @@ impl Daemon {
     }
 
     fn restart_at(&mut self, at: Instant, ctx: &mut Context<Self>) {
+        self.restarting_by_policy = true;
         let incarnation = self.lifecycle.incarnation();
         let delay = at.saturating_duration_since(Instant::now());
         self.pending = Some(ctx.run_later(delay, move |daemon, ctx| {
@@ -215,6 +221,7 @@ impl Daemon {
     /// A preparation or back-off was called off: it is as dead as it was, now finally.
     fn cancel(&mut self, ctx: &mut Context<Self>) {
         self.cancel_pending(ctx);
+        self.restarting_by_policy = false;
         for starter in self.starters.drain(..) {
             // Who asked may have gone on.
             let _ = starter.send(Err(CommandError::Cancelled { daemon: self.spec.name.clone() }));

@@ -18,8 +18,7 @@ use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
-pub(crate) use self::scans::StepScans;
-pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Reply, Unregister, Why};
+pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, Why};
 use self::scans::ScanJob;
 use self::waits::Port;
 use super::latch::{PanicGuard, PanicLatch};

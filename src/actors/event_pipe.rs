@@ -7,19 +7,19 @@
 //! grandchild that writes on cannot delay anybody. What it writes later is still read, and recorded as *late*.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message};
 use actix::{Recipient, WrapFuture};
 use bytes::Bytes;
 use regex::Regex;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::event_bus::{EventBus, Output, Overlong, Publish};
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Incarnation};
 use crate::event::decode::{Batch, Envelope, Names, Piece, Splitter};
-use crate::host::pipe::{PipeReader, ReadOutcome, Writer};
+use crate::host::pipe::{PipeReader, ReadOutcome};
 use crate::host::tail::FileTail;
 
 /// Where the bytes come from.
@@ -37,7 +37,7 @@ impl Source {
         }
     }
 
-    fn try_read(&self, buffer: &mut bytes::BytesMut) -> std::io::Result<ReadOutcome> {
+    fn try_read(&mut self, buffer: &mut bytes::BytesMut) -> std::io::Result<ReadOutcome> {
         match self {
             Self::Pipe(pipe) => pipe.try_read(buffer),
             Self::File(file) => file.try_read(buffer),
@@ -48,6 +48,14 @@ impl Source {
         match self {
             Self::Pipe(pipe) => pipe.available(),
             Self::File(file) => file.available(),
+        }
+    }
+
+    /// The incarnation has ended: from now on its end is the end.
+    fn release_writer(&mut self) {
+        match self {
+            Self::Pipe(pipe) => pipe.release_writer(),
+            Self::File(file) => file.release_writer(),
         }
     }
 }
@@ -88,9 +96,10 @@ pub(crate) struct LineSeen {
 pub(crate) struct EventPipe {
     daemon: DaemonName,
     incarnation: Incarnation,
-    source: Rc<Source>,
-    /// Keeps a FIFO from ending between two writers, as long as the incarnation lives.
-    held: Option<Writer>,
+    /// With the future that waits for it to be readable while there is one.
+    source: Option<Source>,
+    /// Calls that future back early.
+    called_back: Arc<Notify>,
     role: Role,
     watches: Vec<Watch>,
     bus: Addr<EventBus>,
@@ -102,8 +111,6 @@ pub(crate) struct EventPipe {
     overlong: u64,
     /// A batch is with the bus.
     in_flight: bool,
-    /// A future waits for the source to be readable.
-    waiting: bool,
     draining: Option<Draining>,
     /// The incarnation has ended and its pipe was drained.
     late: bool,
@@ -113,8 +120,8 @@ pub(crate) struct EventPipe {
 
 #[derive(Debug)]
 struct Draining {
-    /// Bytes that were in the pipe and have not been read.
-    left: usize,
+    /// Bytes that were in the pipe when the drain began and have not been read.
+    left: Option<usize>,
     reply: oneshot::Sender<()>,
 }
 
@@ -122,20 +129,16 @@ impl EventPipe {
     pub(crate) fn new(
         daemon: DaemonName,
         incarnation: Incarnation,
-        mut source: Source,
+        source: Source,
         role: Role,
         bus: Addr<EventBus>,
         latch: &PanicLatch,
     ) -> Self {
-        let held = match &mut source {
-            Source::Pipe(pipe) => pipe.take_writer(),
-            Source::File(_) => None,
-        };
         Self {
             daemon,
             incarnation,
-            source: Rc::new(source),
-            held,
+            source: Some(source),
+            called_back: Arc::default(),
             role,
             watches: Vec::new(),
             bus,
@@ -144,7 +147,6 @@ impl EventPipe {
             pieces: VecDeque::new(),
             overlong: 0,
             in_flight: false,
-            waiting: false,
             draining: None,
             late: false,
             closed: false,
@@ -158,14 +160,23 @@ impl EventPipe {
     }
 
     fn await_readable(&mut self, ctx: &mut Context<Self>) {
-        if self.waiting || self.closed {
+        if self.closed {
             return;
         }
-        self.waiting = true;
-        let source = Rc::clone(&self.source);
-        let readable = async move { source.readable().await };
-        ctx.spawn(readable.into_actor(self).map(|ready, pipe, ctx| {
-            pipe.waiting = false;
+        let Some(source) = self.source.take() else {
+            return;
+        };
+        let called_back = Arc::clone(&self.called_back);
+        let readable = async move {
+            let ready = tokio::select! {
+                biased;
+                () = called_back.notified() => Ok(()),
+                ready = source.readable() => ready,
+            };
+            (source, ready)
+        };
+        ctx.spawn(readable.into_actor(self).map(|(source, ready), pipe, ctx| {
+            pipe.source = Some(source);
             match ready {
                 Ok(()) => pipe.read(ctx),
                 Err(error) => pipe.give_up(&error, ctx),
@@ -178,14 +189,19 @@ impl EventPipe {
         if self.in_flight || self.closed {
             return;
         }
-        if self.draining.as_ref().is_some_and(|draining| draining.left == 0) {
+        let Some(source) = &mut self.source else {
+            return;
+        };
+        if let Some(draining) = &mut self.draining
+            && *draining.left.get_or_insert_with(|| source.available()) == 0
+        {
             self.finish_drain(ctx);
             return;
         }
-        match self.source.try_read(self.splitter.buffer()) {
+        match source.try_read(self.splitter.buffer()) {
             Ok(ReadOutcome::Read(read)) => {
-                if let Some(draining) = &mut self.draining {
-                    draining.left = draining.left.saturating_sub(read);
+                if let Some(Draining { left: Some(left), .. }) = &mut self.draining {
+                    *left = left.saturating_sub(read);
                 }
                 self.pieces.extend(std::iter::from_fn(|| self.splitter.next_piece()));
                 self.send_next(ctx);
@@ -314,7 +330,9 @@ impl EventPipe {
         }
         if let Some(draining) = self.draining.take() {
             self.late = true;
-            self.held = None;
+            if let Some(source) = &mut self.source {
+                source.release_writer();
+            }
             // The daemon's actor may have been stopped meanwhile.
             let _ = draining.reply.send(());
         }
@@ -358,10 +376,11 @@ impl Handler<Drain> for EventPipe {
     type Result = ();
 
     fn handle(&mut self, drain: Drain, ctx: &mut Context<Self>) {
-        let left = if self.closed { 0 } else { self.source.available() };
-        self.draining = Some(Draining { left, reply: drain.reply });
+        self.draining = Some(Draining { left: None, reply: drain.reply });
         if self.closed {
             self.finish_drain(ctx);
+        } else if self.source.is_none() {
+            self.called_back.notify_one();
         } else {
             self.read(ctx);
         }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use actix::{ActorFutureExt, AsyncContext, Context, Message, WrapFuture};
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Message, WrapFuture};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Daemon, exit_value};
 use crate::actors::event_bus::{Close, Death};
-use crate::actors::event_pipe::Drain;
+use crate::actors::event_pipe::{Drain, EventPipe};
 use crate::daemon::lifecycle::{Action, Fact, State};
 use crate::daemon::restart::Verdict;
 use crate::daemon::{DaemonName, ExitCause, ExitReason};
@@ -28,11 +28,12 @@ impl Daemon {
     pub(super) fn drain(&mut self, exit: ExitReason, ctx: &mut Context<Self>) {
         self.cancel_pending(ctx);
         self.kill();
-        let drained: Vec<_> = self.pipes.iter().map(|pipe| {
+        let drain = |pipe: &Addr<EventPipe>| {
             let (reply, drained) = oneshot::channel();
             pipe.do_send(Drain { reply });
             drained
-        });
+        };
+        let drained: Vec<_> = self.pipes.iter().map(drain).collect();
         let all = async move {
             for drained in drained {
                 // A pipe that is gone has nothing more to say.
@@ -129,8 +130,8 @@ impl Daemon {
         let exit = *exit;
         ctx.spawn(appended.into_actor(self).map(move |appended, daemon, _| {
             for (port, sent_at) in enders {
-                let position = match (exit.cause, appended) {
-                    (ExitCause::Kill | ExitCause::Crash { .. }, Ok(exited)) => exited,
+                let position = match (exit.cause, &appended) {
+                    (ExitCause::Kill | ExitCause::Crash { .. }, Ok(exited)) => *exited,
                     _ => sent_at,
                 };
                 let mut done = daemon.done(position, Some(exit));

@@ -12,7 +12,7 @@ use crate::daemon::lifecycle::Fact;
 use crate::daemon::{ExitStatus, Incarnation, Readiness};
 use crate::event::waiters::{Test, Wait, subject};
 use crate::event::{Event, NamePattern, lifecycle_names};
-use crate::host::probe;
+use crate::host::http;
 use crate::predicate::Truth;
 
 /// Between two attempts to reach a port or URL.
@@ -26,7 +26,7 @@ impl Daemon {
             Readiness::Event { .. } => self.await_ready_event(incarnation, ctx),
             Readiness::Tcp(address) => {
                 let reached = async move {
-                    while !probe::accepts(&address).await {
+                    while !http::accepts(&address).await {
                         tokio::time::sleep(PROBE_EVERY).await;
                     }
                 };
@@ -34,7 +34,7 @@ impl Daemon {
             }
             Readiness::Http(url) => {
                 let answered = async move {
-                    while !probe::answers(&url).await {
+                    while !http::answers(&url).await {
                         tokio::time::sleep(PROBE_EVERY).await;
                     }
                 };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::{Daemon, IncarnationStatus, Surroundings};
@@ -18,7 +18,7 @@ use crate::daemon::{
     CommandLine, EventSource, ExitStatus, Incarnation, Preparation, Readiness,
 };
 use crate::event::lifecycle_names;
-use crate::host::exec::{self, ExecOptions};
+use crate::host::exec::{self, Execution};
 use crate::host::pipe::PipeReader;
 use crate::host::process::{self, Spawned};
 use crate::host::tail::FileTail;
@@ -54,11 +54,12 @@ impl Daemon {
         let mut command = self.spec.command.clone();
         surround(&mut command, &self.around);
         let events = self.event_source(incarnation, &mut command)?;
+        let guardian = self.around.guardian.upgrade();
         let surroundings = process::Surroundings {
             output: process::Output::Piped,
             input: process::Input::Nothing,
             budget: &self.around.budget,
-            guardian: Some(&self.around.guardian),
+            guardian: guardian.as_deref(),
         };
         let Spawned { process, stdout, stderr } = process::spawn(&command, surroundings)
             .map_err(|source| CommandError::Spawn { daemon, source })?;
@@ -93,7 +94,7 @@ impl Daemon {
                 fifo(&path).map(Some)
             }
             EventSource::File(file) => {
-                FileTail::open(file).map(|tail| Some(Source::File(tail))).map_err(failed)
+                Ok(Some(Source::File(FileTail::new(file))))
             }
             EventSource::Stdout | EventSource::Stderr => Ok(None),
         }
@@ -151,8 +152,7 @@ impl Daemon {
         let first = self.around.log_end.get();
         let (reply, appended) = oneshot::channel();
         self.append(lifecycle_names::SPAWNED, json!({ "pid": pid, "incarnation": incarnation }), Some(reply));
-        let is_restart = std::mem::take(&mut self.restarted_by_policy);
-        if is_restart {
+        if std::mem::take(&mut self.restarting_by_policy) {
             self.append(lifecycle_names::RESTARTED, json!({ "incarnation": incarnation }), None);
         }
         let started = IncarnationStatus { number: incarnation, pid, started: Instant::now(), exited: None };
@@ -246,14 +246,37 @@ async fn run_preparation(step: &Preparation, around: &Surroundings) -> Result<()
     let mut command = step.command.clone();
     surround(&mut command, around);
     let text = command_text(&command);
-    let options = ExecOptions { stdin: Vec::new(), timeout: PREPARATION };
-    match exec::run(&command, options, &around.budget, Some(&around.guardian)).await {
-        Ok(output) if output.status == ExitStatus::Code(0) => Ok(()),
+    let execution = Execution { command, stdin: Vec::new(), within: PREPARATION };
+    let guardian = around.guardian.upgrade();
+    match exec::execute(execution, &around.budget, guardian.as_deref()).await {
+        Ok(output) if output.status == ExitStatus::Code(0) => match &step.merge {
+            Some(more) => merge_into(&step.unless_exists, more)
+                .map_err(|error| Unprepared::Lost { command: text, reason: error.to_string() }),
+            None => Ok(()),
+        },
         Ok(output) => {
-            let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let stderr = output.stderr.text().trim().to_owned();
             Err(Unprepared::Failed { command: text, status: output.status, stderr })
         }
         Err(error) => Err(Unprepared::Lost { command: text, reason: chain(&error) }),
+    }
+}
+
+/// Merges a JSON object into a file that holds one.
+fn merge_into(path: &Path, more: &Value) -> std::io::Result<()> {
+    let mut whole: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+    merge(&mut whole, more);
+    std::fs::write(path, serde_json::to_vec_pretty(&whole)?)
+}
+
+fn merge(into: &mut Value, more: &Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more.clone(),
     }
 }
 

@@ -163,7 +163,7 @@ impl FieldIndex {
     }
 
     fn retain(&mut self, waits: &HashMap<WaiterId, Wait>) -> bool {
-        let mut live = |list: &mut Vec<Entry>| {
+        let live = |list: &mut Vec<Entry>| {
             list.retain(|entry| waits.contains_key(&entry.id));
             !list.is_empty()
         };
