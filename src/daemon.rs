@@ -362,6 +362,39 @@ pub struct DaemonSpec {
     pub knows: Vec<String>,
 }
 
+impl CommandLine {
+    /// The first word is the program.
+    pub fn new<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Self {
+        let mut words = words.into_iter().map(Into::into);
+        Self {
+            program: words.next().unwrap_or_default(),
+            args: words.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl DaemonSpec {
+    /// Any daemon: ready when spawned, events in the Octez envelope through the FIFO in `TRIBUNAL_EVENT_PIPE`, never
+    /// restarted, and only exit code 0 is no failure. Every field may be changed.
+    pub fn process(name: DaemonName, command: CommandLine) -> Self {
+        Self {
+            name,
+            kind: Kind::Process,
+            command,
+            preparation: Vec::new(),
+            events: EventSource::Pipe,
+            envelope: Envelope::Octez,
+            ready: Readiness::Spawned,
+            ready_within: DEFAULT_TIMEOUT,
+            restart: RestartPolicy::default(),
+            success: vec![0],
+            grace: DEFAULT_GRACE,
+            knows: Vec::new(),
+        }
+    }
+}
+
 /// SIGTERM's grace, where nothing else is said: Tezt's (`daemon.ml`), chosen there against flakiness.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
