@@ -193,7 +193,7 @@ fn envelope(name: &str, payload: &str) -> String {
 
 fn flood(sink: &mut File, bytes: u64) -> io::Result<()> {
     let mut line = envelope("flood.v0", "\"\"");
-    line.insert_str(line.len() - 5, &"f".repeat(1023 - line.len()));
+    line.insert_str(line.len() - 4, &"f".repeat(1023 - line.len()));
     line.push('\n');
     for _ in 0..bytes.div_ceil(1024) {
         sink.write_all(line.as_bytes())?;

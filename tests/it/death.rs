@@ -23,7 +23,7 @@ fn a_daemon_that_ignores_sigterm_is_killed_after_the_grace() {
 #[test]
 fn a_grandchild_that_holds_stdout_open_does_not_hang_terminate() {
     with_harness(|harness| async move {
-        let verbs = ["grandchild", "hold-stdout", "forever", "event", "up.v0", "1", "forever"];
+        let verbs = ["grandchild", "hold-stdout", "event up.v0 1 forever", "forever"];
         let daemon = create(&harness, "parent", &verbs).await;
         let up = daemon.wait_for("up.v0");
         daemon.run().await.unwrap();
@@ -45,6 +45,8 @@ fn two_hundred_megabytes_written_while_being_terminated_are_drained() {
         up.within(TIMEOUT).await.unwrap();
         let done = daemon.terminate(Grace(TIMEOUT)).await.unwrap().unwrap();
         assert_eq!(done.exit.unwrap().status, ExitStatus::Code(0), "it was not killed");
+        // A survey flushes what is recorded.
+        harness.survey().await;
         let recorded = std::fs::metadata(harness.run_dir().join("events/chatty.jsonl")).unwrap();
         assert!(recorded.len() >= 200_000_000);
     });

@@ -82,18 +82,18 @@ fn two_waiters_on_one_event_both_get_it() {
 #[test]
 fn what_an_escaped_grandchild_writes_is_recorded_as_late_and_delays_nobody() {
     with_harness(|harness| async move {
-        let verbs = ["event", "begin.v0", "1", "grandchild", "setsid", "stream"];
+        let verbs = ["grandchild", "setsid", "event up.v0 1 stream", "forever"];
         let daemon = create(&harness, "escaping", &verbs).await;
+        let up = daemon.wait_for("up.v0");
         daemon.run().await.unwrap();
-        let exit = daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
-        assert_eq!(exit.value["code"], 0);
-        assert_eq!(daemon.exit_reason().map(|exit| exit.status), Some(ExitStatus::Code(0)));
-        let late = daemon.wait_for("*").since(exit.seq).within(TIMEOUT).await;
-        // The daemon is dead, but its leftovers write on, under its last incarnation.
-        match late {
-            Ok(event) => assert!(event.late),
-            Err(error) => assert!(matches!(error, WaitError::TerminatedBeforeEvent { .. })),
-        }
+        up.within(TIMEOUT).await.unwrap();
+        let exit = daemon.kill().await.unwrap().unwrap();
+        assert_eq!(exit.exit.map(|exit| exit.status), Some(ExitStatus::Signal(9)));
+        // What it streams is still read, and kept.
+        let seen = daemon.events(1);
+        let late = tokio::task::spawn_blocking(move || seen.recv_timeout(TIMEOUT)).await.unwrap();
+        assert!(late.unwrap().late);
+        assert!(matches!(daemon.wait_for("x.v0").await, Err(WaitError::TerminatedBeforeEvent { .. })));
         // The sweep at the end finds the grandchild; that is a leak, and told as one.
         let pids = crate::support::marked(harness.run_id());
         assert!(!pids.is_empty());
