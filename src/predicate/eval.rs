@@ -445,3 +445,6 @@ fn incomparable(
     };
     Some(Fault::new(blamed.span, reason))
 }
+
+#[cfg(test)]
+mod tests;
