@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::ast::{Convert, EventField, Expr, Literal, Macro, Node, Pattern, TextTest};
+use super::ast::{Convert, Expr, Literal, Macro, Node, Pattern, TextTest};
 use super::error::{Refusal, Span};
 use super::lex::Token;
 use super::parse::{Parsed, Parser, RESERVED, boolean};
@@ -146,14 +146,6 @@ impl Macro {
 
     fn usage(self) -> &'static str {
         usage(self.as_str()).expect("every macro has its usage in the table")
-    }
-}
-
-impl EventField {
-    /// All of them, to be shown.
-    pub(super) fn list() -> String {
-        let names: Vec<_> = Self::ALL.iter().map(|field| field.as_str()).collect();
-        names.join(", ")
     }
 }
 

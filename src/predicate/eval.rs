@@ -231,10 +231,14 @@ impl<'a> Evaluation<'a> {
                 .and_then(|()| equal(&item_value, &element, &self.work))
                 .map_err(|reason| Fault::new(whole.span, reason))
         };
-        // Elements that are written out need no list to be made of them.
+        // Elements that are written out need no list to be made of them, but all of them must be known.
         if let Node::List { items, constant: None } = &container.node {
-            let values = items.iter().map(|element| self.value(element, scope).and_then(is_item));
-            return kleene(values, true);
+            let mut found = Ok(false);
+            for element in items {
+                let element = self.value(element, scope)?;
+                found = kleene([found, is_item(element)].into_iter(), true);
+            }
+            return found;
         }
         let container_value = self.value(container, scope)?;
         if let Val::Object(map) = container_value {
