@@ -10,6 +10,9 @@ use super::parse::{Parsed, Parser, RESERVED, boolean};
 /// A compiled regular expression may take this many bytes, and so may its cache.
 const MAX_REGEX_BYTES: usize = 1 << 20;
 
+/// One that is computed has less, since each evaluation compiles it again.
+const MAX_COMPUTED_REGEX_BYTES: usize = 1 << 18;
+
 /// As one writes them, to be shown.
 const USAGES: [(&str, &str); 14] = [
     ("has", "has(field)"),
@@ -183,7 +186,15 @@ fn literal_regex(pattern: &Expr) -> Result<Option<Pattern>, Refusal> {
 }
 
 pub(super) fn regex(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).size_limit(MAX_REGEX_BYTES).dfa_size_limit(MAX_REGEX_BYTES).build()
+    limited_regex(text, MAX_REGEX_BYTES)
+}
+
+pub(super) fn computed_regex(text: &str) -> Result<Regex, regex::Error> {
+    limited_regex(text, MAX_COMPUTED_REGEX_BYTES)
+}
+
+fn limited_regex(text: &str, bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(bytes).dfa_size_limit(bytes).build()
 }
 
 /// The message without the drawing of the pattern that the crate puts above it.

@@ -80,8 +80,9 @@ pub enum UnknownReason {
     NoEvent,
     #[error("the event has no time")]
     NoTime,
+    /// The index saturates.
     #[error("no element {index}, there are {length}")]
-    OutOfRange { index: i128, length: usize },
+    OutOfRange { index: i64, length: usize },
     #[error("{found}, not {wanted}")]
     WrongType { found: ValueKind, wanted: &'static str },
     /// Octez prints 64-bit integers as strings.

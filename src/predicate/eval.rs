@@ -116,7 +116,10 @@ impl<'a> Evaluation<'a> {
         match &expr.node {
             Node::Literal(literal) => Ok(Val::of_literal(literal)),
             Node::Payload => Ok(Val::of(self.payload)),
-            Node::Member { base, field } => self.member(base, field, expr, scope),
+            Node::Member { base, field } => match self.place(expr) {
+                Some(value) => Ok(Val::of(value)),
+                None => self.member(base, field, expr, scope),
+            },
             Node::Index { base, index } => self.index(base, index, expr, scope),
             Node::Event(field) => self.event_field(*field, expr),
             Node::Variable(name) => match self.vars.0.get(name) {
@@ -265,6 +268,16 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// The short way to a field of the payload or of a variable that is there, as most are.
+    fn place(&self, expr: &Expr) -> Option<&'a Json> {
+        match &expr.node {
+            Node::Payload => Some(self.payload),
+            Node::Variable(name) => self.vars.0.get(name),
+            Node::Member { base, field } => self.place(base)?.as_object()?.get(&**field),
+            _ => None,
+        }
+    }
+
     fn member(
         &self,
         base: &'a Expr,
@@ -312,7 +325,11 @@ impl<'a> Evaluation<'a> {
             return Err(Fault::new(index.span, index_value.no_number("an integer")));
         };
         let element = usize::try_from(position).ok().and_then(|at| base_value.element(at));
-        element.ok_or(Fault::new(whole.span, UnknownReason::OutOfRange { index: position, length }))
+        element.ok_or_else(|| {
+            let farthest = if position < 0 { i64::MIN } else { i64::MAX };
+            let index = i64::try_from(position).unwrap_or(farthest);
+            Fault::new(whole.span, UnknownReason::OutOfRange { index, length })
+        })
     }
 
     fn event_field(&self, field: EventField, whole: &Expr) -> Result<Val<'a>, Fault> {
