@@ -257,7 +257,7 @@ fn check<S>(
     let run = move || {
         let env = Arc::new(Env::stdlib());
         let mut runner =
-            TestRunner::new(Config { cases: 4000, failure_persistence: None, ..Config::default() });
+            TestRunner::new(Config { cases: 1500, failure_persistence: None, ..Config::default() });
         if let Err(error) = runner.run(&strategy(), |input| test(&input, &env)) {
             panic!("{error}");
         }
