@@ -72,7 +72,8 @@ impl Child {
             owned.insert(pid);
             RawPid::from_raw(pid).expect("a child's id is positive")
         };
-        let watched = pidfd_open(raw, PidfdFlags::NONBLOCK)
+        // Not PIDFD_NONBLOCK: it would make waitid(2), not only readiness, answer at once.
+        let watched = pidfd_open(raw, PidfdFlags::empty())
             .map_err(io::Error::from)
             .and_then(readiness::watch);
         match watched {

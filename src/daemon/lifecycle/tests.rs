@@ -338,9 +338,10 @@ impl World {
             }
             Step::Spawn { works } => self.preparing.take().map(|incarnation| {
                 self.process = works.then_some(incarnation);
-                match works {
-                    true => Fact::Spawned { incarnation },
-                    false => Fact::SpawnFailed { incarnation },
+                if works {
+                    Fact::Spawned { incarnation }
+                } else {
+                    Fact::SpawnFailed { incarnation }
                 }
             }),
             Step::Ready => self.process.map(|incarnation| Fact::Ready { incarnation }),
