@@ -5,20 +5,12 @@
 //! Command lines, event sink, output, exit codes, RPC and files are those of Octez v25, as far as a harness can tell them
 //! apart. Each runs as a process of its own.
 
-pub mod accuser;
 pub mod block;
-pub mod client;
 pub mod hash;
 pub mod keys;
-pub mod install;
-pub mod program;
-pub mod rpc_client;
-pub mod signals;
+pub mod operation;
 pub mod sink;
 pub mod wire;
-
-pub use self::install::{InstallError, install};
-pub use self::program::{Program, run};
 
 /// The release that the stand-ins say they are.
 pub const VERSION: &str = "25.1";
