@@ -9,6 +9,8 @@ pub mod block;
 pub mod hash;
 pub mod keys;
 pub mod operation;
+pub mod rpc_client;
+pub mod signals;
 pub mod sink;
 pub mod wire;
 
