@@ -37,10 +37,14 @@ impl Fitness {
         ])
     }
 
-    /// The round, which stands last; 0 where there is none (genesis).
+    /// The round of a Tenderbake fitness; 0 for the fitness of genesis and of an activation, which have none.
     pub fn round(&self) -> u32 {
-        let last = self.0.last().and_then(|last| last.as_slice().try_into().ok());
-        last.map_or(0, u32::from_be_bytes)
+        match self.0.as_slice() {
+            [version, _, _, _, round] if version == &[2] => {
+                round.as_slice().try_into().map_or(0, u32::from_be_bytes)
+            }
+            _ => 0,
+        }
     }
 
     fn encode(&self, bytes: &mut Vec<u8>) {
