@@ -5,10 +5,14 @@
 //! Command lines, event sink, output, exit codes, RPC and files are those of Octez v25, as far as a harness can tell them
 //! apart. Each runs as a process of its own.
 
+pub mod accuser;
 pub mod block;
+pub mod console;
+pub mod globals;
 pub mod hash;
 pub mod keys;
 pub mod operation;
+pub mod protocol;
 pub mod rpc_client;
 pub mod signals;
 pub mod sink;

@@ -21,7 +21,13 @@ pub struct RpcClient {
 pub enum RpcError {
     /// In the words of Octez's clients.
     #[error("Cannot connect to node. {reason}: {endpoint}")]
-    Connect { endpoint: String, reason: String, source: std::io::Error },
+    Connect {
+        method: Method,
+        uri: String,
+        endpoint: String,
+        reason: String,
+        source: std::io::Error,
+    },
     /// The connection broke before the answer was complete.
     #[error("{method} {uri}: connection lost")]
     Lost { method: Method, uri: String, source: hyper::Error },

@@ -1,13 +1,15 @@
 //! SIGINT and SIGTERM as Octez programs answer them (`lwt-exit`): clean up and exit with 127; a second signal a second
 //! later or more ends the program at once with 255. Other signals have their usual effect.
 
-use std::io::{self, Write};
+use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
+
+use super::console::err;
 
 /// Exit code of a program that a signal ended in good order.
 pub const EXIT_SIGNALLED: u8 = 127;
@@ -41,7 +43,7 @@ pub fn supervise(
 
 /// 126 is the code of an exception that nobody caught.
 fn uncaught(exe: &str, error: &io::Error) -> ExitCode {
-    say(&format!("({exe}) {error}"));
+    err(&format!("({exe}) {error}"));
     ExitCode::from(126)
 }
 
@@ -58,7 +60,7 @@ async fn run(
         name = signals.next() => name,
         code = &mut main => return Ok(code),
     };
-    say(&format!("({exe}) {name}: triggering shutdown."));
+    err(&format!("({exe}) {name}: triggering shutdown."));
     let patience = Instant::now() + FORCE_AFTER;
     let mut cleaning = pin!(clean_up());
     let (mut main_ended, mut hinted) = (false, false);
@@ -70,11 +72,11 @@ async fn run(
                 if Instant::now() >= patience {
                     return Ok(EXIT_FORCED);
                 }
-                say(&format!("({exe}) {name}: already in shutdown."));
+                err(&format!("({exe}) {name}: already in shutdown."));
             }
             () = sleep_until(patience), if !hinted => {
                 hinted = true;
-                say(&format!("({exe}) send signal again to force-quit."));
+                err(&format!("({exe}) send signal again to force-quit."));
             }
         }
     }
@@ -93,9 +95,4 @@ impl Signals {
             _ = self.term.recv() => "TERM",
         }
     }
-}
-
-fn say(line: &str) {
-    // Nobody can be told when stderr itself is gone.
-    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -93,7 +93,10 @@ impl RpcClient {
         body: Option<&Value>,
     ) -> Result<Response<Incoming>, RpcError> {
         let authority = self.endpoint.authority();
+        let uri = self.uri(path);
         let stream = TcpStream::connect(&authority).await.map_err(|source| RpcError::Connect {
+            method: method.clone(),
+            uri: uri.clone(),
             endpoint: self.endpoint.to_string(),
             reason: reason(&source),
             source,
@@ -108,7 +111,6 @@ impl RpcClient {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map(Value::to_string).unwrap_or_default();
-        let uri = self.uri(path);
         let request = request.body(Full::new(Bytes::from(body))).map_err(|source| {
             RpcError::Request { method: method.clone(), uri: uri.clone(), source }
         })?;

@@ -98,7 +98,7 @@ impl Sink {
         level: Level,
         section: &[&str],
         name: &str,
-        value: &impl Serialize,
+        value: &(impl Serialize + ?Sized),
     ) -> Result<(), EmitError> {
         let pending = Pending::versioned(level, section, name, line::json(value));
         self.log_for_user(&pending);
