@@ -7,6 +7,7 @@
 
 pub mod accuser;
 pub mod block;
+pub mod client;
 pub mod console;
 pub mod globals;
 pub mod hash;
