@@ -11,12 +11,14 @@
 pub mod agent;
 pub mod backoff;
 pub mod bakings;
-pub mod blocks;
 pub mod cli;
 pub mod denounce;
 pub mod events;
 pub mod pidfile;
 pub mod start;
+pub mod votes;
+pub mod watch;
+pub mod window;
 pub mod wrapper;
 
 pub use self::cli::Options;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::backoff::Backoff;
-use super::blocks::BlockWatch;
 use super::events::AgentEvents;
+use super::watch::Watch;
 use super::{Failure, Options};
 use crate::sandbox::VERSION;
 use crate::sandbox::console;
@@ -37,7 +37,7 @@ pub struct Agent<'a> {
 struct Session {
     blocks: Lines,
     operations: Lines,
-    watch: BlockWatch,
+    watch: Watch,
 }
 
 /// Why a connection ended, or never came about.
@@ -119,11 +119,8 @@ impl Agent<'_> {
         self.client.get("/chains/main/blocks/head/context/constants").await?;
         self.client.get("/chains/main/chain_id").await?;
         self.events.scheduling(Level::Info, "daemon_start").await;
-        let watch = BlockWatch::new(
-            self.client.clone(),
-            self.events.clone(),
-            self.options.preserved_levels,
-        );
+        let watch =
+            Watch::new(self.client.clone(), self.events.clone(), self.options.preserved_levels);
         Ok(Session { blocks, operations, watch })
     }
 
@@ -179,15 +176,14 @@ impl Agent<'_> {
                     }
                     Ok(None) | Err(_) => return Ended::Lost,
                 },
-                operations = session.operations.next() => {
-                    if !matches!(operations, Ok(Some(_))) {
-                        // The node closes this stream at each new head.
-                        match self.operations().await {
-                            Ok(operations) => session.operations = operations,
-                            Err(_) => return Ended::Lost,
-                        }
-                    }
-                }
+                operations = session.operations.next() => match operations {
+                    Ok(Some(operations)) => session.watch.arrived(&operations).await,
+                    // The node closes this stream at each new head.
+                    Ok(None) | Err(_) => match self.operations().await {
+                        Ok(operations) => session.operations = operations,
+                        Err(_) => return Ended::Lost,
+                    },
+                },
             }
         }
     }

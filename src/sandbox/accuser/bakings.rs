@@ -20,35 +20,13 @@ pub enum Verdict {
     DoubleBaking { earlier: String },
 }
 
-/// The blocks seen, by position and delegate, within a window of levels. One chain to a table.
-#[derive(Debug)]
+/// The blocks seen, by position and delegate. One chain to a table.
+#[derive(Debug, Default)]
 pub struct Bakings {
-    preserved_levels: u32,
-    highest_level: u32,
     blocks: BTreeMap<Position, HashMap<String, String>>,
-    until_purge: u32,
 }
 
 impl Bakings {
-    /// Remembers blocks for as many levels below the highest one seen.
-    pub fn new(preserved_levels: u32) -> Self {
-        Self {
-            preserved_levels,
-            highest_level: 0,
-            blocks: BTreeMap::new(),
-            until_purge: purge_frequency(preserved_levels),
-        }
-    }
-
-    pub fn highest_level(&self) -> u32 {
-        self.highest_level
-    }
-
-    /// Takes note of a block's level before anything is decided about it.
-    pub fn saw_level(&mut self, level: u32) {
-        self.highest_level = self.highest_level.max(level);
-    }
-
     /// Whether this block is the delegate's first at its position. Nothing is remembered yet: a block whose denunciation
     /// failed must be found again.
     pub fn judge(&self, position: Position, delegate: &str, hash: &str) -> Verdict {
@@ -66,22 +44,10 @@ impl Bakings {
         bakers.insert(delegate.to_owned(), hash.to_owned());
     }
 
-    /// Called once for each block that was processed: now and then, forgets what is too old.
-    /// True when it did.
-    pub fn processed(&mut self) -> bool {
-        self.until_purge -= 1;
-        if self.until_purge > 0 {
-            return false;
-        }
-        self.until_purge = purge_frequency(self.preserved_levels);
-        let oldest = self.highest_level.saturating_sub(self.preserved_levels);
-        self.blocks = self.blocks.split_off(&Position { level: oldest, round: 0 });
-        true
+    /// Forgets what is below this level.
+    pub fn forget_below(&mut self, level: u32) {
+        self.blocks = self.blocks.split_off(&Position { level, round: 0 });
     }
-}
-
-fn purge_frequency(preserved_levels: u32) -> u32 {
-    (preserved_levels / 10).max(1)
 }
 
 #[cfg(test)]
@@ -94,7 +60,7 @@ mod tests {
 
     #[test]
     fn two_blocks_of_one_delegate_at_one_level_and_round_are_double_baking() {
-        let mut bakings = Bakings::new(200);
+        let mut bakings = Bakings::default();
         bakings.remember(at(3, 0), "b1", "A");
         let cases = [
             (at(3, 0), "b1", "B", Verdict::DoubleBaking { earlier: "A".to_owned() }),
@@ -109,27 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn blocks_below_the_window_are_forgotten_at_the_next_purge() {
-        let mut bakings = Bakings::new(20);
-        for level in [1, 5, 24] {
-            bakings.saw_level(level);
-            bakings.remember(at(level, 0), "b1", "A");
+    fn forgotten_blocks_are_first_again() {
+        let mut bakings = Bakings::default();
+        for level in [4, 5] {
+            bakings.remember(at(level, 3), "b1", "A");
         }
-        assert!(!bakings.processed());
-        assert_ne!(bakings.judge(at(1, 0), "b1", "B"), Verdict::First);
-        assert!(bakings.processed(), "a window of 20 is purged at every second block");
-        assert_eq!(bakings.judge(at(1, 0), "b1", "B"), Verdict::First);
-        assert_ne!(bakings.judge(at(5, 0), "b1", "B"), Verdict::First);
-    }
-
-    #[test]
-    fn a_window_of_no_levels_keeps_the_highest_one() {
-        let mut bakings = Bakings::new(0);
-        bakings.saw_level(7);
-        bakings.remember(at(6, 0), "b1", "A");
-        bakings.remember(at(7, 0), "b1", "A");
-        assert!(bakings.processed());
-        assert_eq!(bakings.judge(at(6, 0), "b1", "B"), Verdict::First);
-        assert_ne!(bakings.judge(at(7, 0), "b1", "B"), Verdict::First);
+        bakings.forget_below(5);
+        assert_eq!(bakings.judge(at(4, 3), "b1", "B"), Verdict::First);
+        assert_ne!(bakings.judge(at(5, 3), "b1", "B"), Verdict::First);
     }
 }

@@ -40,16 +40,15 @@ pub async fn forge(client: &RpcClient, level: u32, contents: Value) -> Result<Ev
 pub async fn inject(
     client: &RpcClient,
     route: Route,
-    chain_id: &str,
     evidence: &Evidence,
 ) -> Result<String, RpcError> {
     let path = match route {
-        Route::Public => format!("/injection/operation?chain={chain_id}"),
-        Route::Private => format!("/private/injection/operation?chain={chain_id}"),
+        Route::Public => "/injection/operation?chain=main",
+        Route::Private => "/private/injection/operation?chain=main",
     };
-    match client.post(&path, &json!(evidence.bytes)).await? {
+    match client.post(path, &json!(evidence.bytes)).await? {
         Value::String(hash) => Ok(hash),
-        _ => Err(client.unexpected(&path, "operation hash")),
+        _ => Err(client.unexpected(path, "operation hash")),
     }
 }
 

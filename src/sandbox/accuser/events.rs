@@ -1,6 +1,7 @@
 //! The accuser's events: which section and level each has.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::sandbox::protocol::Protocol;
 use crate::sandbox::sink::{EmitError, Level, NoFields, Sink};
@@ -49,6 +50,13 @@ impl AgentEvents {
     pub async fn scheduling(&self, level: Level, name: &str) {
         let section = [self.protocol.name, "delegate", "baking-scheduling"];
         self.sink.emit(level, &section, name, self.protocol.name).await;
+    }
+
+    /// What went wrong beside the blocks; `errors` is a trace.
+    pub async fn failed(&self, errors: &Value) {
+        let section = [self.protocol.name, "delegate", "baking-scheduling"];
+        let value = json!({"worker": self.protocol.name, "errors": errors});
+        self.sink.emit(Level::Error, &section, "daemon_error", &value).await;
     }
 
     /// The one event whose failure the accuser hears of.
