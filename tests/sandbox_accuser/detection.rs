@@ -211,13 +211,12 @@ fn double_attestations_are_denounced_once() {
     let _running = node.run();
     node.activate();
     let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:debug");
-    for kind in ["attest", "preattest"] {
+    for (kind, word) in [("attest", "attestation"), ("preattest", "preattestation")] {
         let mut last = String::new();
         for _ in 0..4 {
             last = node.bake("bootstrap1");
         }
         accuser.wait_for("accuser_processed_block.v0", |value| *value == last);
-        let word = format!("{kind}ation").replace("attestation", "attestation");
         node.client(&format!("{kind} for bootstrap1 --force"));
         node.client(&format!("{kind} for bootstrap1 --force --payload head~2"));
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
