@@ -5,22 +5,22 @@
 //! Command lines, event sink, output, exit codes, RPC and files are those of Octez v25, as far as a harness can tell them
 //! apart. Each runs as a process of its own.
 
-pub mod accuser;
-pub mod block;
-pub mod client;
-pub mod console;
-pub mod globals;
-pub mod hash;
-pub mod install;
-pub mod keys;
-pub mod node;
-pub mod operation;
-pub mod program;
-pub mod protocol;
-pub mod rpc_client;
-pub mod signals;
-pub mod sink;
-pub mod wire;
+mod accuser;
+mod block;
+mod client;
+mod console;
+mod globals;
+mod hash;
+mod install;
+mod keys;
+mod node;
+mod operation;
+mod program;
+mod protocol;
+mod rpc_client;
+mod signals;
+mod sink;
+mod wire;
 
 pub use self::install::{InstallError, install};
 pub use self::program::{Program, run};

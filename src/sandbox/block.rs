@@ -109,12 +109,12 @@ impl Header {
         let mut bytes = Vec::with_capacity(256);
         bytes.extend_from_slice(&self.level.to_be_bytes());
         bytes.push(self.proto);
-        bytes.extend_from_slice(self.predecessor.as_bytes());
+        bytes.extend_from_slice(self.predecessor.as_ref());
         bytes.extend_from_slice(&self.timestamp.to_be_bytes());
         bytes.push(self.validation_pass);
-        bytes.extend_from_slice(self.operations_hash.as_bytes());
+        bytes.extend_from_slice(self.operations_hash.as_ref());
         self.fitness.encode(&mut bytes);
-        bytes.extend_from_slice(self.context.as_bytes());
+        bytes.extend_from_slice(self.context.as_ref());
         bytes.extend_from_slice(&self.protocol_data);
         bytes
     }
@@ -246,7 +246,7 @@ impl Contents {
 
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(110);
-        bytes.extend_from_slice(self.payload_hash.as_bytes());
+        bytes.extend_from_slice(self.payload_hash.as_ref());
         bytes.extend_from_slice(&self.payload_round.to_be_bytes());
         bytes.extend_from_slice(&self.proof_of_work_nonce);
         match &self.seed_nonce_hash {
@@ -257,7 +257,7 @@ impl Contents {
             }
         }
         bytes.push(self.per_block_votes);
-        bytes.extend_from_slice(self.signature.as_bytes());
+        bytes.extend_from_slice(self.signature.as_ref());
         bytes
     }
 
@@ -318,10 +318,10 @@ pub struct Activation {
 impl Activation {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![0];
-        bytes.extend_from_slice(self.protocol.as_bytes());
+        bytes.extend_from_slice(self.protocol.as_ref());
         self.fitness.encode(&mut bytes);
         put_sized(&mut bytes, &self.parameters);
-        bytes.extend_from_slice(self.signature.as_bytes());
+        bytes.extend_from_slice(self.signature.as_ref());
         bytes
     }
 
@@ -362,7 +362,7 @@ pub fn operations_hash(passes: &[Vec<OperationHash>]) -> OperationListListHash {
 
 /// The context a block of the sandbox has: its state is a function of its history, so this is a hash over both.
 pub fn context_after(predecessor: &ContextHash, operations: &OperationListListHash) -> ContextHash {
-    ContextHash(blake2b(&[predecessor.as_bytes(), operations.as_bytes()]))
+    ContextHash(blake2b(&[predecessor.as_ref(), operations.as_ref()]))
 }
 
 /// `2026-08-21T13:31:29Z`, the form of `Time.Protocol`.

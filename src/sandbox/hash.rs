@@ -27,8 +27,10 @@ macro_rules! base58 {
         impl $name {
             pub const SIZE: usize = $size;
             const PREFIX: &'static [u8] = &$prefix;
+        }
 
-            pub fn as_bytes(&self) -> &[u8] {
+        impl AsRef<[u8]> for $name {
+            fn as_ref(&self) -> &[u8] {
                 &self.0
             }
         }
@@ -132,7 +134,7 @@ impl Signature {
 impl ChainId {
     /// The chain that grows from this genesis block.
     pub fn of_genesis(genesis: &BlockHash) -> Self {
-        let hash = blake2b(&[genesis.as_bytes()]);
+        let hash = blake2b(&[genesis.as_ref()]);
         Self([hash[0], hash[1], hash[2], hash[3]])
     }
 }
@@ -154,7 +156,7 @@ impl PayloadHash {
     /// (`Block_payload.hash`, `src/proto_alpha/lib_protocol/block_payload_repr.ml`).
     pub fn of(predecessor: &BlockHash, round: u32, operations: &[OperationHash]) -> Self {
         let list = OperationListHash::of(operations);
-        Self(blake2b(&[predecessor.as_bytes(), &round.to_be_bytes(), list.as_bytes()]))
+        Self(blake2b(&[predecessor.as_ref(), &round.to_be_bytes(), list.as_ref()]))
     }
 }
 

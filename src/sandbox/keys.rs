@@ -5,7 +5,7 @@
 //! forgery, and need not: everyone in a sandbox is a test. Because the delegates are few and known, the baker of a
 //! block and the author of an operation are found by trying whose signature fits ([`signer`]).
 
-use super::hash::{PublicKey, PublicKeyHash, Signature, blake2b_512};
+use super::hash::{PublicKeyHash, Signature, blake2b_512};
 
 /// One of the sandbox's identities (`tezt/lib_tezos/account.ml` and `constant.ml`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +18,6 @@ pub struct Identity {
 impl Identity {
     pub fn pkh(&self) -> PublicKeyHash {
         self.public_key_hash.parse().expect("the table holds valid public key hashes")
-    }
-
-    pub fn key(&self) -> PublicKey {
-        self.public_key.parse().expect("the table holds valid public keys")
     }
 
     pub fn sign(&self, bytes: &[u8]) -> Signature {
@@ -75,7 +71,7 @@ pub fn find(name: &str) -> Option<&'static Identity> {
 
 /// What this signer writes under these bytes.
 pub fn sign(signer: &PublicKeyHash, bytes: &[u8]) -> Signature {
-    Signature(blake2b_512(&[b"sandbox signature", signer.as_bytes(), bytes]))
+    Signature(blake2b_512(&[b"sandbox signature", signer.as_ref(), bytes]))
 }
 
 /// The delegate whose signature this is.
@@ -86,11 +82,13 @@ pub fn signer(bytes: &[u8], signature: &Signature) -> Option<&'static Identity> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::hash::PublicKey;
 
     #[test]
     fn public_key_hashes_are_those_of_the_public_keys() {
         for identity in DELEGATES.iter().chain([&ACTIVATOR]) {
-            assert_eq!(identity.key().hash(), identity.pkh(), "{}", identity.alias);
+            let key: PublicKey = identity.public_key.parse().unwrap();
+            assert_eq!(key.hash(), identity.pkh(), "{}", identity.alias);
         }
     }
 

@@ -71,7 +71,7 @@ pub struct Offence {
 impl Operation {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.unsigned_bytes();
-        bytes.extend_from_slice(self.signature.as_bytes());
+        bytes.extend_from_slice(self.signature.as_ref());
         bytes
     }
 
@@ -175,16 +175,6 @@ impl Operation {
         }
     }
 
-    /// As RPCs list it: hash, branch, contents, signature.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "hash": self.hash(),
-            "branch": self.branch,
-            "contents": [self.contents.to_json()],
-            "signature": self.signature,
-        })
-    }
-
     /// As the shell sees it: branch, and the rest in hexadecimal.
     pub fn raw_json(&self) -> Value {
         let bytes = self.encode();
@@ -211,24 +201,12 @@ impl Operation {
 
 fn unsigned_bytes(branch: &BlockHash, contents: &Contents) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(640);
-    bytes.extend_from_slice(branch.as_bytes());
+    bytes.extend_from_slice(branch.as_ref());
     contents.encode(&mut bytes);
     bytes
 }
 
 impl Contents {
-    /// The evidence of two headers, in the order of their hashes, so that two accusers forge the same one.
-    pub fn double_baking(a: Header, b: Header) -> Self {
-        let (bh1, bh2) = if a.hash() <= b.hash() { (a, b) } else { (b, a) };
-        Self::DoubleBaking { bh1: Box::new(bh1), bh2: Box::new(bh2) }
-    }
-
-    /// The evidence of two votes, in the order of their hashes.
-    pub fn double_consensus(slot: u16, a: Operation, b: Operation) -> Self {
-        let (op1, op2) = if a.hash() <= b.hash() { (a, b) } else { (b, a) };
-        Self::DoubleConsensus { slot, op1: Box::new(op1), op2: Box::new(op2) }
-    }
-
     pub fn vote(kind: VoteKind, vote: Vote) -> Self {
         match kind {
             VoteKind::Preattestation => Self::Preattestation(vote),
@@ -323,7 +301,7 @@ impl Vote {
         bytes.extend_from_slice(&self.slot.to_be_bytes());
         bytes.extend_from_slice(&self.level.to_be_bytes());
         bytes.extend_from_slice(&self.round.to_be_bytes());
-        bytes.extend_from_slice(self.payload_hash.as_bytes());
+        bytes.extend_from_slice(self.payload_hash.as_ref());
     }
 
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {

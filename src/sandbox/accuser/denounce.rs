@@ -34,7 +34,7 @@ pub async fn forge(client: &RpcClient, level: u32, contents: Value) -> Result<Ev
     let Value::String(unsigned) = forged else {
         return Err(client.unexpected(&path, "operation"));
     };
-    Ok(Evidence { bytes: unsigned + &hex::encode(Signature::ZERO.as_bytes()) })
+    Ok(Evidence { bytes: unsigned + &hex::encode(Signature::ZERO) })
 }
 
 /// Injects it and gives the operation's hash.

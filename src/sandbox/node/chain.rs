@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-pub use self::reference::{BlockReference, InvalidReference};
+pub use self::reference::BlockReference;
 pub use self::validate::InvalidBlock;
 use crate::sandbox::block::{Fitness, Header, operations_hash};
 use crate::sandbox::hash::{BlockHash, ChainId, ContextHash, ProtocolHash};

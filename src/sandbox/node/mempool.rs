@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::chain::{Block, Chain};
 use super::trace;
-use crate::sandbox::block::PASSES;
 use crate::sandbox::hash::{BlockHash, OperationHash, ProtocolHash};
 use crate::sandbox::operation::{Operation, Vote, VoteKind};
 
@@ -285,15 +284,6 @@ impl Mempool {
             Some(existing) => Err(Refusal::Conflict { existing: existing.hash }),
             None => Ok(()),
         }
-    }
-
-    /// The validated operations by validation pass: what the next block takes.
-    pub fn for_next_block(&self) -> Vec<Vec<Operation>> {
-        let mut passes = vec![Vec::new(); PASSES];
-        for pending in self.of_class(Class::Validated) {
-            passes[pending.operation.pass()].push(pending.operation.clone());
-        }
-        passes
     }
 }
 

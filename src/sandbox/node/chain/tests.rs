@@ -7,7 +7,7 @@ use crate::sandbox::operation::Contents;
 /// Makes valid blocks for tests.
 #[derive(Debug, Default)]
 pub struct Forge {
-    /// Distinguishes the activation from those of other forges.
+    /// Distinguishes its blocks from those of other forges.
     pub delay: i64,
 }
 
@@ -63,7 +63,7 @@ impl Forge {
             level: on.level() + 1,
             proto: 1,
             predecessor: on.hash,
-            timestamp: on.header.timestamp + 1,
+            timestamp: on.header.timestamp + 1 + self.delay,
             validation_pass: 4,
             operations_hash,
             fitness: Fitness::tenderbake(on.level() + 1, on.header.round(), round),
@@ -83,6 +83,11 @@ impl Forge {
         }
         made
     }
+}
+
+/// The evidence of these two headers.
+pub fn double_baking(bh1: &Header, bh2: &Header) -> Contents {
+    Contents::DoubleBaking { bh1: Box::new(bh1.clone()), bh2: Box::new(bh2.clone()) }
 }
 
 fn apply(chain: &mut Chain, candidate: Candidate) -> (Arc<Block>, Adoption) {
@@ -237,7 +242,7 @@ fn an_offence_is_denounced_once_on_a_branch() {
     apply(&mut chain, rivals[0].clone());
     let rival = apply(&mut chain, rivals[1].clone()).0;
     let head = Arc::clone(chain.head());
-    let contents = Contents::double_baking(head.header.clone(), rival.header.clone());
+    let contents = double_baking(&head.header, &rival.header);
     let evidence = Operation::unsigned(first.hash, contents.clone());
     let forge = Forge::default();
     let with = apply(&mut chain, forge.bake(&head, &DELEGATES[1], vec![evidence])).0;
@@ -245,7 +250,7 @@ fn an_offence_is_denounced_once_on_a_branch() {
     let again = Operation::unsigned(head.hash, contents);
     let error = chain.apply(forge.bake(&with, &DELEGATES[1], vec![again])).unwrap_err();
     assert!(error.to_string().contains("denounced before"), "{error}");
-    let nothing = Contents::double_baking(head.header.clone(), head.header.clone());
+    let nothing = double_baking(&head.header, &head.header);
     let nothing = Operation::unsigned(first.hash, nothing);
     let error = chain.apply(forge.bake(&with, &DELEGATES[1], vec![nothing])).unwrap_err();
     assert!(error.to_string().contains("proves nothing"), "{error}");

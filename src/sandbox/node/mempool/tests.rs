@@ -3,7 +3,8 @@ use std::sync::Arc;
 use super::*;
 use crate::sandbox::hash::PayloadHash;
 use crate::sandbox::keys::DELEGATES;
-use crate::sandbox::node::chain::tests::Forge;
+use crate::sandbox::node::chain::Adoption;
+use crate::sandbox::node::chain::tests::{Forge, double_baking};
 use crate::sandbox::operation::Contents;
 
 /// A chain at level 3 with a rival of its level-2 block, and two evidences of that.
@@ -21,12 +22,9 @@ fn scene() -> Scene {
     forge.chain(&mut chain, &[&DELEGATES[0], &DELEGATES[1]]);
     let first = Arc::clone(chain.resolve(&"1".parse().unwrap()).unwrap());
     let second = Arc::clone(chain.resolve(&"2".parse().unwrap()).unwrap());
-    let elsewhere = Forge { delay: 0 };
-    let mut rival = elsewhere.bake(&first, &DELEGATES[0], Vec::new());
-    rival.header.timestamp += 1;
-    rival.header = rival.header.signed_by(&DELEGATES[0]);
+    let rival = Forge { delay: 1 }.bake(&first, &DELEGATES[0], Vec::new());
     let rival = chain.apply(rival).unwrap().unwrap().0;
-    let contents = Contents::double_baking(second.header.clone(), rival.header.clone());
+    let contents = double_baking(&second.header, &rival.header);
     Scene {
         evidence: Operation::unsigned(first.hash, contents.clone()),
         same_offence: Operation::unsigned(second.hash, contents),
@@ -41,7 +39,7 @@ fn hashes(mempool: &Mempool, class: Class) -> Vec<OperationHash> {
 }
 
 fn bake(scene: &mut Scene, mempool: &Mempool) {
-    let evidence = mempool.for_next_block().swap_remove(2);
+    let evidence = mempool.of_class(Class::Validated).map(|op| op.operation.clone()).collect();
     let head = Arc::clone(scene.chain.head());
     let candidate = scene.forge.bake(&head, &DELEGATES[2], evidence);
     scene.chain.apply(candidate).unwrap();
@@ -92,9 +90,7 @@ fn an_operation_of_an_abandoned_block_comes_back_and_stays_valid_on_the_new_bran
         let (block, adopted) = scene.chain.apply(candidate).unwrap().unwrap();
         (tip, adoption) = (block, Some(adopted));
     }
-    let Some(crate::sandbox::node::chain::Adoption::Switch { abandoned }) = adoption else {
-        panic!("the longer branch wins")
-    };
+    let Some(Adoption::Switch { abandoned }) = adoption else { panic!("the longer branch wins") };
     mempool.flush(&scene.chain, &abandoned);
     assert_eq!(hashes(&mempool, Class::Validated), [scene.evidence.hash()]);
 }

@@ -14,7 +14,7 @@ use super::message::{Hello, Message};
 use super::points::{Acl, Points, Refusal, octez_ip};
 use super::session;
 use crate::sandbox::hash::{ChainId, PeerId};
-use crate::sandbox::node::shell::Shell;
+use crate::sandbox::node::shell::{Shell, State};
 use crate::sandbox::node::worker::Worker;
 use crate::sandbox::sink::{Level, Sink};
 
@@ -31,14 +31,14 @@ pub struct Network {
 struct Inner {
     hello: Hello,
     max_connections: usize,
-    state: Mutex<State>,
+    state: Mutex<Table>,
     pub shell: Shell,
     pub worker: Worker,
     sink: Sink,
 }
 
 #[derive(Debug)]
-struct State {
+struct Table {
     points: Points,
     connections: HashMap<PeerId, Slot>,
     next_token: u64,
@@ -145,7 +145,7 @@ impl Network {
         for (addr, peer) in settings.bootstrap {
             points.add_bootstrap(addr, peer);
         }
-        let state = State { points, connections: HashMap::new(), next_token: 0 };
+        let state = Table { points, connections: HashMap::new(), next_token: 0 };
         let max_connections = settings.max_connections;
         let state = Mutex::new(state);
         let inner = Inner { hello, max_connections, state, shell, worker, sink };
@@ -172,7 +172,7 @@ impl Network {
         &self.inner.worker
     }
 
-    fn with<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+    fn with<R>(&self, look: impl FnOnce(&mut Table) -> R) -> R {
         // Every change is complete before anything in it could panic.
         look(&mut self.inner.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -370,7 +370,7 @@ impl Network {
     }
 
     async fn spread_heads(self) {
-        let mut heads = self.inner.shell.with(|state| state.subscribe_heads());
+        let mut heads = self.inner.shell.with(State::subscribe_heads);
         while let Some(head) = heads.recv().await {
             for connection in self.connections() {
                 connection.send(session::head_message(&head));
@@ -379,7 +379,7 @@ impl Network {
     }
 
     async fn spread_operations(self) {
-        let mut news = self.inner.shell.with(|state| state.subscribe_operations());
+        let mut news = self.inner.shell.with(State::subscribe_operations);
         while let Some(pending) = news.recv().await {
             for connection in self.connections() {
                 connection.send(session::operations_message([&pending]));

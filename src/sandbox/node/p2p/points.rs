@@ -85,7 +85,7 @@ impl Point {
 #[derive(Debug, Default)]
 pub struct Points {
     private_mode: bool,
-    points: BTreeMap<SocketAddr, Point>,
+    known: BTreeMap<SocketAddr, Point>,
     peers: BTreeMap<PeerId, Acl>,
 }
 
@@ -95,11 +95,11 @@ impl Points {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&SocketAddr, &Point)> {
-        self.points.iter()
+        self.known.iter()
     }
 
     pub fn get(&self, addr: &SocketAddr) -> Option<&Point> {
-        self.points.get(addr)
+        self.known.get(addr)
     }
 
     pub fn peer_acl(&self, peer: &PeerId) -> Acl {
@@ -111,12 +111,12 @@ impl Points {
     }
 
     pub fn add_bootstrap(&mut self, addr: SocketAddr, expected_peer: Option<PeerId>) {
-        let point = self.points.entry(addr).or_default();
+        let point = self.known.entry(addr).or_default();
         (point.bootstrap, point.wanted, point.expected_peer) = (true, true, expected_peer);
     }
 
     pub fn set_acl(&mut self, addr: SocketAddr, acl: Acl) {
-        let point = self.points.entry(addr).or_default();
+        let point = self.known.entry(addr).or_default();
         point.acl = acl;
         if acl != Acl::Trust {
             point.wanted &= point.bootstrap && acl == Acl::Open;
@@ -125,7 +125,7 @@ impl Points {
 
     /// Whether to dial this point at all.
     pub fn may_dial(&self, addr: &SocketAddr) -> Result<(), Refusal> {
-        let point = self.points.get(addr);
+        let point = self.known.get(addr);
         match point.map(|point| point.acl) {
             Some(Acl::Ban) => Err(Refusal::Banned),
             _ if self.private_mode && !point.is_some_and(Point::is_trusted) => {
@@ -141,7 +141,7 @@ impl Points {
         if acl == Acl::Ban {
             return Err(Refusal::Banned);
         }
-        if self.points.get(addr).and_then(|point| point.expected_peer).is_some_and(|id| id != *peer)
+        if self.known.get(addr).and_then(|point| point.expected_peer).is_some_and(|id| id != *peer)
         {
             return Err(Refusal::IdentityCheckFailure);
         }
@@ -152,7 +152,7 @@ impl Points {
     }
 
     pub fn connected(&mut self, addr: SocketAddr, peer: PeerId) {
-        let point = self.points.entry(addr).or_default();
+        let point = self.known.entry(addr).or_default();
         point.last_peer = Some(peer);
         point.is_connected = true;
         point.retry = None;
@@ -160,7 +160,7 @@ impl Points {
 
     /// A connection was lost, or kicked by the operator: then it is not sought again.
     pub fn disconnected(&mut self, addr: &SocketAddr, kicked: bool, now: Instant) {
-        if let Some(point) = self.points.get_mut(addr) {
+        if let Some(point) = self.known.get_mut(addr) {
             point.is_connected = false;
             point.wanted = point.is_trusted() && !kicked;
             point.retry = Some((now + FIRST_DELAY, FIRST_DELAY));
@@ -169,7 +169,7 @@ impl Points {
 
     /// A dial has failed; the next waits half as long again as the one before.
     pub fn unreachable(&mut self, addr: &SocketAddr, now: Instant) {
-        if let Some(point) = self.points.get_mut(addr) {
+        if let Some(point) = self.known.get_mut(addr) {
             let delay = point.retry.map_or(FIRST_DELAY, |(_, delay)| delay.mul_f64(1.5));
             let delay = delay.min(MAX_DELAY);
             point.retry = Some((now + delay, delay));
@@ -182,7 +182,7 @@ impl Points {
             let rested = point.retry.is_none_or(|(when, _)| when <= now);
             point.wanted && rested && point.acl != Acl::Ban
         };
-        self.points.iter().filter(|(_, point)| due(point)).map(|(addr, _)| *addr).collect()
+        self.known.iter().filter(|(_, point)| due(point)).map(|(addr, _)| *addr).collect()
     }
 }
 

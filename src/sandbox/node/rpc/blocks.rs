@@ -14,9 +14,8 @@ use crate::sandbox::operation::Operation;
 
 /// Hashes of the last blocks: `?length=N` of them, head first, as a list of one branch.
 pub fn list(services: &Services, call: &Call) -> Answer {
-    let length = match call.query("length").map_or(Ok(1), str::parse) {
-        Ok(length) => length,
-        Err(_) => return Answer::bad_query("length is no number"),
+    let Ok(length) = call.query("length").map_or(Ok(1), str::parse) else {
+        return Answer::bad_query("length is no number");
     };
     services.chain(|chain| {
         let hashes: Vec<_> =

@@ -52,7 +52,7 @@ fn raw_operation(json: &Value) -> Result<Operation, Answer> {
         branch.parse().map_err(|_| bad("branch is no block hash"))?;
     let data = json["data"].as_str().ok_or_else(|| bad("data is no string"))?;
     let data = from_hex("operation", data).map_err(|error| bad(&error.to_string()))?;
-    let bytes = [branch.as_bytes(), &data].concat();
+    let bytes = [branch.as_ref(), &data].concat();
     Operation::decode(&bytes).map_err(|error| bad(&error.to_string()))
 }
 

@@ -10,7 +10,7 @@ use super::blocks::{applied_item, head_item};
 use super::server::{Call, Services};
 use crate::sandbox::block::rfc3339;
 use crate::sandbox::hash::ProtocolHash;
-use crate::sandbox::node::chain::Block;
+use crate::sandbox::node::chain::{Block, Chain};
 use crate::sandbox::node::mempool::{Class, Pending};
 
 /// How many items may wait in an answer for a slow reader; the rest waits in the subscription.
@@ -28,10 +28,10 @@ pub fn monitor(services: &Arc<Services>, call: &Call, path: &[&str]) -> Answer {
                 let head = Arc::clone(state.chain.head());
                 (Some(head), state.subscribe_heads())
             });
-            blocks(news, wanted, |block| head_item(block))
+            blocks(news, wanted, head_item)
         }
         ["applied_blocks" | "validated_blocks"] => {
-            let chain = services.chain(|chain| chain.id());
+            let chain = services.chain(Chain::id);
             if call.query("chain").is_some_and(|name| name != "main" && name != chain.to_string()) {
                 return Answer::unknown("unknown chain");
             }
