@@ -19,7 +19,9 @@ impl KnownEvent {
     /// Whether an event of this name is meant.
     pub fn is_named(&self, name: &str) -> bool {
         match self.name.strip_suffix('*') {
-            Some(stem) => name.strip_prefix(stem).is_some_and(|rest| rest.ends_with(".v0")),
+            Some(stem) => {
+                name.strip_prefix(stem).is_some_and(|rest| rest.strip_suffix(".v0").is_some())
+            }
             None => self.name == name,
         }
     }

@@ -30,7 +30,7 @@ fn link(link: &Path, exe: &Path) -> Result<PathBuf, InstallError> {
     let failed = |source| InstallError::Link { link: link.to_owned(), exe: exe.to_owned(), source };
     match std::fs::symlink_metadata(link) {
         Ok(found) if found.file_type().is_symlink() => {
-            std::fs::remove_file(link).map_err(failed)?
+            std::fs::remove_file(link).map_err(failed)?;
         }
         Ok(_) => return Err(InstallError::InTheWay { path: link.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

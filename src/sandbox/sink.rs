@@ -17,7 +17,6 @@ pub mod text;
 
 use std::sync::Arc;
 
-pub use self::config::{Format, SinkConfig};
 pub use self::emit::Open;
 pub use self::target::WriteError;
 pub use crate::daemon::Level;

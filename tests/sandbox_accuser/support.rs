@@ -19,7 +19,7 @@ use nix::unistd::{Pid, mkfifo};
 use serde_json::Value;
 
 /// How long anything may take on a busy machine.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_mins(1);
 
 pub const PROTOCOL: &str = "PsUshuai9QapM5TGj1JpuVGkdxz5GykdnEvS6Rh8SUVrARvZLCY";
 pub const NAME: &str = "025-PsUshuai";

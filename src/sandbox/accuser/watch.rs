@@ -245,12 +245,12 @@ fn baked(info: &Value) -> Option<Baked> {
 /// An error as Octez writes one into JSON: the node's own trace where it sent one.
 fn trace(error: &RpcError) -> Value {
     match error {
-        RpcError::Status { body: Value::Array(trace), .. } => json!(trace),
-        RpcError::Connect { method, uri, .. } | RpcError::Lost { method, uri, .. } => json!([{
+        RpcError::Status { body, .. } if body.is_array() => json!(body),
+        RpcError::Connect { asked, .. } | RpcError::Lost { asked, .. } => json!([{
             "kind": "permanent",
             "id": "rpc_client.request_failed",
-            "meth": method.as_str(),
-            "uri": uri,
+            "meth": asked.method.as_str(),
+            "uri": asked.uri,
             "error": {"kind": "connection_failed", "message": error.to_string()},
         }]),
         _ => json!([{"kind": "permanent", "id": "failure", "msg": error.to_string()}]),
@@ -262,15 +262,19 @@ mod tests {
     use hyper::{Method, StatusCode};
 
     use super::*;
+    use crate::sandbox::rpc_client::Asked;
+
+    fn asked(method: Method) -> Asked {
+        Asked { method, uri: "http://n/version".to_owned() }
+    }
 
     #[test]
     fn the_nodes_own_trace_is_passed_on() {
         let body = json!([{"kind": "branch", "id": "validate.operation.conflict"}]);
         let error = RpcError::Status {
-            method: Method::POST,
-            uri: "http://n/injection/operation".to_owned(),
+            asked: asked(Method::POST),
             status: StatusCode::INTERNAL_SERVER_ERROR,
-            body: body.clone(),
+            body: Box::new(body.clone()),
         };
         assert_eq!(trace(&error), body);
     }
@@ -278,8 +282,7 @@ mod tests {
     #[test]
     fn a_node_that_is_away_is_a_failed_request() {
         let error = RpcError::Connect {
-            method: Method::GET,
-            uri: "http://n/version".to_owned(),
+            asked: asked(Method::GET),
             endpoint: "http://n".to_owned(),
             reason: "refused".to_owned(),
             source: std::io::ErrorKind::ConnectionRefused.into(),

@@ -120,7 +120,9 @@ fn identities(wallet: &Wallet, names: &[String]) -> Result<Vec<&'static Identity
 
 /// The error with its causes; where the node sent a trace, its messages.
 fn told(error: &ClientError) -> String {
-    if let ClientError::Rpc(RpcError::Status { body: Value::Array(trace), .. }) = error {
+    if let ClientError::Rpc(RpcError::Status { body, .. }) = error
+        && let Value::Array(trace) = &**body
+    {
         let messages = trace.iter().map(|item| {
             let text = item["msg"].as_str().or_else(|| item["id"].as_str());
             text.map_or_else(|| item.to_string(), str::to_owned)

@@ -52,13 +52,12 @@ pub async fn vote(
 }
 
 async fn branch(client: &RpcClient, vote: &Vote, header: &Value) -> Result<BlockHash, RpcError> {
-    let block = match &vote.branch {
-        Some(branch) => branch.clone(),
-        None => {
-            let level = natural(client, header, "level")?;
-            let hash = header["hash"].as_str().unwrap_or("head");
-            format!("{hash}~{}", BRANCH_BELOW.min(level))
-        }
+    let block = if let Some(branch) = &vote.branch {
+        branch.clone()
+    } else {
+        let level = natural(client, header, "level")?;
+        let hash = header["hash"].as_str().unwrap_or("head");
+        format!("{hash}~{}", BRANCH_BELOW.min(level))
     };
     let path = format!("/chains/main/blocks/{block}/hash");
     let hash = client.get_string(&path, "block hash").await?;

@@ -2,23 +2,22 @@
 
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use hyper::Method;
 use hyper::body::Incoming;
 use serde_json::Value;
 
-use super::RpcError;
+use super::{Asked, RpcError};
 
 /// A stream of JSON values. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Lines {
-    uri: String,
+    asked: Asked,
     body: Incoming,
     buffer: BytesMut,
 }
 
 impl Lines {
-    pub(super) fn new(uri: String, body: Incoming) -> Self {
-        Self { uri, body, buffer: BytesMut::new() }
+    pub(super) fn new(asked: Asked, body: Incoming) -> Self {
+        Self { asked, body, buffer: BytesMut::new() }
     }
 
     /// The next value; `None` when the node closed the stream in good order. Dropping the future loses nothing.
@@ -34,11 +33,7 @@ impl Lines {
                     }
                 }
                 Some(Err(source)) => {
-                    return Err(RpcError::Lost {
-                        method: Method::GET,
-                        uri: self.uri.clone(),
-                        source,
-                    });
+                    return Err(RpcError::Lost { asked: self.asked.clone(), source });
                 }
                 None => return Ok(None),
             }
@@ -51,11 +46,9 @@ impl Lines {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            return serde_json::from_slice(&line).map(Some).map_err(|source| RpcError::NotJson {
-                method: Method::GET,
-                uri: self.uri.clone(),
-                source,
-            });
+            return serde_json::from_slice(&line)
+                .map(Some)
+                .map_err(|source| RpcError::NotJson { asked: self.asked.clone(), source });
         }
         Ok(None)
     }

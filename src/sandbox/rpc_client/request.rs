@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::{Endpoint, Lines, RpcClient, RpcError};
+use super::{Asked, Endpoint, Lines, RpcClient, RpcError};
 
 impl RpcClient {
     pub fn new(endpoint: Endpoint) -> Self {
@@ -39,24 +39,16 @@ impl RpcClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, RpcError> {
-        let response = self.send(method.clone(), path, body).await?;
-        let (status, bytes) = self.read(&method, path, response).await?;
-        let uri = self.uri(path);
-        if bytes.trim_ascii().is_empty() && status.is_success() {
+        let asked = self.asked(method, path);
+        let response = self.send(&asked, path, body).await?;
+        let (status, bytes) = read(&asked, response).await?;
+        if !status.is_success() {
+            return Err(refused(asked, status, &bytes));
+        }
+        if bytes.trim_ascii().is_empty() {
             return Ok(Value::Null);
         }
-        let json = serde_json::from_slice(&bytes);
-        if !status.is_success() {
-            // What is not JSON is still the best explanation there is.
-            let text = || Value::String(String::from_utf8_lossy(&bytes).into_owned());
-            return Err(RpcError::Status {
-                method,
-                uri,
-                status,
-                body: json.unwrap_or_else(|_| text()),
-            });
-        }
-        json.map_err(|source| RpcError::NotJson { method, uri, source })
+        serde_json::from_slice(&bytes).map_err(|source| RpcError::NotJson { asked, source })
     }
 
     /// The string that a GET answers.
@@ -69,40 +61,43 @@ impl RpcClient {
 
     /// A stream of JSON values, one to a line, from an RPC that goes on until the node closes it.
     pub async fn lines(&self, path: &str) -> Result<Lines, RpcError> {
-        let response = self.send(Method::GET, path, None).await?;
+        let asked = self.asked(Method::GET, path);
+        let response = self.send(&asked, path, None).await?;
         if response.status().is_success() {
-            return Ok(Lines::new(self.uri(path), response.into_body()));
+            return Ok(Lines::new(asked, response.into_body()));
         }
-        let (status, bytes) = self.read(&Method::GET, path, response).await?;
-        let body = String::from_utf8_lossy(&bytes).into_owned().into();
-        Err(RpcError::Status { method: Method::GET, uri: self.uri(path), status, body })
+        let (status, bytes) = read(&asked, response).await?;
+        Err(refused(asked, status, &bytes))
     }
 
     pub fn unexpected(&self, path: &str, wanted: &'static str) -> RpcError {
         RpcError::Unexpected { uri: self.uri(path), wanted }
     }
 
-    pub fn uri(&self, path: &str) -> String {
+    fn uri(&self, path: &str) -> String {
         format!("{}{path}", self.endpoint)
+    }
+
+    fn asked(&self, method: Method, path: &str) -> Asked {
+        Asked { method, uri: self.uri(path) }
     }
 
     async fn send(
         &self,
-        method: Method,
+        asked: &Asked,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Response<Incoming>, RpcError> {
+        let again = || asked.clone();
         let authority = self.endpoint.authority();
-        let uri = self.uri(path);
         let stream = TcpStream::connect(&authority).await.map_err(|source| RpcError::Connect {
-            method: method.clone(),
-            uri: uri.clone(),
+            asked: again(),
             endpoint: self.endpoint.to_string(),
             reason: reason(&source),
             source,
         })?;
         let mut request = Request::builder()
-            .method(method.clone())
+            .method(asked.method.clone())
             .uri(format!("{}{path}", self.endpoint.prefix))
             .header(header::HOST, &authority)
             .header(header::ACCEPT, "application/json")
@@ -111,29 +106,32 @@ impl RpcClient {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let body = body.map(Value::to_string).unwrap_or_default();
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|source| {
-            RpcError::Request { method: method.clone(), uri: uri.clone(), source }
-        })?;
-        let lost = |source| RpcError::Lost { method, uri, source };
-        let (mut sender, connection) = match http1::handshake(TokioIo::new(stream)).await {
-            Ok(open) => open,
-            Err(source) => return Err(lost(source)),
-        };
+        let request = request
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|source| RpcError::Request { asked: again(), source })?;
+        let lost = |source| RpcError::Lost { asked: again(), source };
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
         // It ends with the body; what goes wrong in it is told to the reader of the body.
         tokio::spawn(connection);
         sender.send_request(request).await.map_err(lost)
     }
+}
 
-    async fn read(
-        &self,
-        method: &Method,
-        path: &str,
-        response: Response<Incoming>,
-    ) -> Result<(StatusCode, Bytes), RpcError> {
-        let status = response.status();
-        let lost = |source| RpcError::Lost { method: method.clone(), uri: self.uri(path), source };
-        Ok((status, response.into_body().collect().await.map_err(lost)?.to_bytes()))
-    }
+async fn read(
+    asked: &Asked,
+    response: Response<Incoming>,
+) -> Result<(StatusCode, Bytes), RpcError> {
+    let status = response.status();
+    let lost = |source| RpcError::Lost { asked: asked.clone(), source };
+    Ok((status, response.into_body().collect().await.map_err(lost)?.to_bytes()))
+}
+
+/// What is not JSON is still the best explanation there is.
+fn refused(asked: Asked, status: StatusCode, bytes: &[u8]) -> RpcError {
+    let text = || Value::String(String::from_utf8_lossy(bytes).trim().to_owned());
+    let body = serde_json::from_slice(bytes).unwrap_or_else(|_| text());
+    RpcError::Status { asked, status, body: Box::new(body) }
 }
 
 /// As Octez's clients word it (`Unix.error_message` and the name of the code).

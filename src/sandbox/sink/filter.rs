@@ -80,8 +80,9 @@ mod tests {
     #[test]
     fn the_first_rule_that_matches_decides() {
         let denunciation = ["025-PsUshuai", "delegate", "denunciation"].as_slice();
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a str, Level, bool);
         // Rules, section, name, level, taken.
-        let cases: &[(&[&str], &[&str], &str, Level, bool)] = &[
+        let cases: &[Case<'_>] = &[
             (&[":info"], denunciation, "accuser_saw_block", Level::Debug, false),
             (&[":info"], denunciation, "accuser_processed_block", Level::Notice, true),
             (&[":debug"], &[], "anything", Level::Debug, true),

@@ -10,7 +10,7 @@ pub fn g16(value: f64) -> String {
     let (mantissa, exponent) =
         scientific.split_once('e').expect("the `e` format always has an exponent");
     let exponent: i32 = exponent.parse().expect("the exponent of a float is a small integer");
-    if exponent < -4 || exponent >= 16 {
+    if !(-4..16).contains(&exponent) {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs());
     }

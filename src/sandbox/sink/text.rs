@@ -59,13 +59,11 @@ const MARGIN: usize = 80;
 /// The event in words; one without words of its own is told by its name and payload.
 pub fn message(name: &str, payload: &str) -> String {
     let value: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
-    match MESSAGES.iter().find(|(known, _)| *known == name) {
-        Some((_, template)) => filled(template, &value),
-        None => {
-            let words = name.replace('_', " ");
-            if payload == "{}" { words } else { format!("{words}: {payload}") }
-        }
+    if let Some((_, template)) = MESSAGES.iter().find(|(known, _)| *known == name) {
+        return filled(template, &value);
     }
+    let words = name.replace('_', " ");
+    if payload == "{}" { words } else { format!("{words}: {payload}") }
 }
 
 fn filled(template: &str, value: &Value) -> String {
