@@ -4,7 +4,7 @@
 //! anything else, and opening a FIFO waits for its reader; the first line tells the variable; each line is written whole,
 //! in as many writes as it takes, while the others wait. A pipe that nobody drains stalls whoever emits.
 //!
-//! [`config`] reads the variable, [`filter`] decides which event goes where, [`line`] renders it, [`target`] opens and
+//! [`config`] reads the variable, [`filter`] decides which event goes where, [`mod@line`] renders it, [`target`] opens and
 //! writes, [`text`] words the user's log, [`emit`] ties them together.
 
 pub mod config;

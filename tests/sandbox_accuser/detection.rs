@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, NAME, World, event, name_of};
+use crate::support::{Daemon, NAME, World, event, hash_in, name_of};
 
 fn spawn(world: &World, endpoint: &str, options: &[&str], levels: &str) -> Daemon {
     let accuser = Daemon::spawn(world, "accuser", world.accuser(endpoint, options), levels);
@@ -84,7 +84,7 @@ fn the_lines_of_a_denunciation_have_the_shape_of_octez() {
     node.activate();
     accuser.wait_for("daemon_start.v0", |_| true);
     node.bake("bootstrap1");
-    node.client("bake for bootstrap1 --parent head~1");
+    node.bake("bootstrap1 --parent head~1");
     accuser.wait_for("double_baking_denounced.v0", |_| true);
     accuser.wait_for("accuser_processed_block.v0", |_| true);
 
@@ -141,8 +141,8 @@ fn other_rounds_and_other_delegates_are_no_double_baking() {
     node.activate();
     let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:info");
     node.bake("bootstrap1");
-    node.client("bake for bootstrap1 --parent head~1 --round 1");
-    node.client("bake for bootstrap2 --parent head~1");
+    node.bake("bootstrap1 --parent head~1 --round 1");
+    node.bake("bootstrap2 --parent head~1");
     let last = node.bake("bootstrap3");
     accuser.wait_for("accuser_processed_block.v0", |value| *value == last);
     assert!(!accuser.names().iter().any(|name| name.starts_with("double_baking")));
@@ -176,12 +176,11 @@ fn blocks_below_the_preserved_levels_are_forgotten() {
     let accuser = spawn(&world, &node.endpoint(), &options, "?section-prefix=:info");
     node.bake("bootstrap1");
     node.bake("bootstrap1");
-    let old = node.client("bake for bootstrap1 --parent head~2");
-    let block = old.split_whitespace().find(|word| word.len() == 51).unwrap();
-    accuser.wait_for("accuser_processed_block.v0", |value| value == block);
+    let old = node.bake("bootstrap1 --parent head~2");
+    accuser.wait_for("accuser_processed_block.v0", |value| *value == old);
     assert!(!accuser.names().contains(&"double_baking_detected.v0".to_owned()));
     // The highest level itself is still remembered.
-    node.client("bake for bootstrap1 --parent head~1");
+    node.bake("bootstrap1 --parent head~1");
     accuser.wait_for("double_baking_denounced.v0", |_| true);
 }
 
@@ -193,13 +192,12 @@ fn a_denunciation_that_the_node_refuses_is_an_error_of_the_block() {
     node.activate();
     let first = spawn(&world, &node.endpoint(), &[], "?section-prefix=:info");
     node.bake("bootstrap1");
-    node.client("bake for bootstrap1 --parent head~1");
+    node.bake("bootstrap1 --parent head~1");
     first.wait_for("double_baking_denounced.v0", |_| true);
     // With the evidence in a block, the same offence cannot be denounced again.
     node.bake("bootstrap2");
-    let third = node.client("bake for bootstrap1 --parent head~2");
-    let block = third.split_whitespace().find(|word| word.len() == 51).unwrap();
-    let error = first.wait_for("accuser_block_error.v0", |value| value["hash"] == block);
+    let third = node.bake("bootstrap1 --parent head~2");
+    let error = first.wait_for("accuser_block_error.v0", |value| value["hash"] == third);
     assert!(error["errors"][0]["id"].is_string(), "{error}");
     assert!(!first.names().last().unwrap().starts_with("accuser_processed"));
 }
@@ -239,9 +237,7 @@ fn votes_outside_the_window_are_passed_over() {
     node.bake("bootstrap1");
     let head = node.bake("bootstrap1");
     accuser.wait_for("accuser_processed_block.v0", |value| *value == head);
-    let hash = |text: String| {
-        text.split_whitespace().find(|word| word.len() == 51).map(|hash| json!(hash)).unwrap()
-    };
+    let hash = |text: String| json!(hash_in(&text));
     let old = hash(node.client("attest for bootstrap1 --force --level 2 --round 3"));
     accuser.wait_for("consensus_operation_too_old.v0", |value| *value == old);
     let future = hash(node.client("attest for bootstrap1 --force --level 6"));

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod clients;
 mod detection;
 mod node_lost;
 mod pipes;

@@ -70,9 +70,8 @@ fn with_keep_alive_it_comes_back_without_memory() {
     assert_eq!(times("Accuser 25.1"), 2, "{stdout:#?}");
 
     // The first block of this level was seen before the connection was lost.
-    let text = node.client("bake for bootstrap1 --parent head~1");
-    let rival = text.split_whitespace().find(|word| word.len() == 51).unwrap();
-    accuser.wait_for("accuser_processed_block.v0", |value| value == rival);
+    let rival = node.bake("bootstrap1 --parent head~1");
+    accuser.wait_for("accuser_processed_block.v0", |value| *value == rival);
     assert!(!accuser.names().contains(&"double_baking_detected.v0".to_owned()));
     assert_eq!(accuser.terminate(), Some(127));
 }

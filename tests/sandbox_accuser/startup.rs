@@ -53,6 +53,23 @@ fn on_genesis_the_accuser_waits_for_a_protocol() {
 }
 
 #[test]
+fn on_a_node_that_is_not_bootstrapped_it_names_the_head_and_waits() {
+    let world = World::new();
+    let node = world.node_with("node", &["--synchronisation-threshold", "1"]);
+    let peer = world.node("peer");
+    let _running = node.run();
+    let _peer_running = peer.run();
+    node.activate();
+    let accuser = world.accuser(&node.endpoint(), &[]);
+    let accuser = Daemon::spawn(&world, "accuser", accuser, "");
+    accuser.stdout.wait_for("Waiting for the node to be bootstrapped...");
+    accuser.stdout.wait_for("Current head: ");
+    node.connect(&peer);
+    accuser.stdout.wait_for("Node is bootstrapped.");
+    accuser.wait_for("daemon_start.v0", |_| true);
+}
+
+#[test]
 fn a_signal_ends_it_with_127_and_its_last_event() {
     let world = World::new();
     let node = world.node("node");

@@ -59,38 +59,26 @@ impl World {
         bound.port()
     }
 
-    /// A node with identity and configuration, not running.
+    /// A node with identity and configuration, not running, that is bootstrapped without peers.
     pub fn node(&self, name: &str) -> Node<'_> {
+        self.node_with(name, &["--synchronisation-threshold", "0"])
+    }
+
+    pub fn node_with(&self, name: &str, options: &[&str]) -> Node<'_> {
         let data_dir = self.path(name).to_str().unwrap().to_owned();
-        let node = Node {
-            world: self,
-            name: name.to_owned(),
-            data_dir,
-            rpc: self.port(),
-            net: self.port(),
-        };
-        let dir = node.data_dir.clone();
+        let (rpc, net) = (self.port(), self.port());
         succeeded(self.command("octez-node").args([
             "identity",
             "generate",
             "--data-dir",
-            &dir,
+            &data_dir,
             "0",
         ]));
-        succeeded(self.command("octez-node").args([
-            "config",
-            "init",
-            "--data-dir",
-            &dir,
-            "--network",
-            "sandbox",
-            "--expected-pow",
-            "0",
-            "--synchronisation-threshold",
-            "0",
-            "--private-mode",
-        ]));
-        node
+        let mut config = self.command("octez-node");
+        config.args(["config", "init", "--data-dir", &data_dir, "--network", "sandbox"]);
+        config.args(["--expected-pow", "0", "--private-mode"]);
+        succeeded(config.args(options));
+        Node { world: self, name: name.to_owned(), data_dir, rpc, net }
     }
 
     /// An accuser on this node, not running.
@@ -130,11 +118,23 @@ impl Node<'_> {
     }
 
     pub fn client(&self, words: &str) -> String {
+        succeeded(&mut self.client_command(words))
+    }
+
+    /// What a command says on stderr that fails, as it must, with exit code 1.
+    pub fn client_error(&self, words: &str) -> String {
+        let output = self.client_command(words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}: {}", told(&output));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn client_command(&self, words: &str) -> Command {
         let base_dir = self.world.path(&format!("{}-client", self.name));
         std::fs::create_dir_all(&base_dir).unwrap();
         let mut command = self.world.command("octez-client");
         command.args(["--endpoint", &self.endpoint(), "--base-dir"]).arg(base_dir);
-        succeeded(command.args(words.split_whitespace()))
+        command.args(words.split_whitespace());
+        command
     }
 
     pub fn admin(&self, words: &str) -> String {
@@ -151,21 +151,24 @@ impl Node<'_> {
     }
 
     pub fn activate(&self) {
+        self.client(&self.activation());
+    }
+
+    /// The command that activates; the same one makes the same block.
+    pub fn activation(&self) -> String {
         let parameters = self.world.path("parameters.json");
         std::fs::write(&parameters, "{}").unwrap();
-        self.client(&format!(
+        format!(
             "activate protocol {PROTOCOL} with fitness 1 and key activator and parameters {} \
              --timestamp 2025-08-21T13:31:29Z",
             parameters.display()
-        ));
+        )
     }
 
-    pub fn bake(&self, key: &str) -> String {
-        let text = self.client(&format!("bake for {key} --minimal-timestamp"));
-        text.split_whitespace()
-            .find(|word| word.starts_with('B') && word.len() == 51)
-            .unwrap()
-            .to_owned()
+    /// Bakes on the head, or where and how the options say; gives the block.
+    pub fn bake(&self, key_and_options: &str) -> String {
+        let text = self.client(&format!("bake for {key_and_options} --minimal-timestamp"));
+        hash_in(&text)
     }
 
     pub fn get(&self, path: &str) -> Value {
@@ -181,6 +184,12 @@ fn succeeded(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", told(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// The block or operation hash in a client's output.
+pub fn hash_in(text: &str) -> String {
+    let hash = text.split_whitespace().find(|word| word.len() == 51);
+    hash.unwrap_or_else(|| panic!("no hash in {text:?}")).to_owned()
 }
 
 pub fn told(output: &Output) -> String {
