@@ -1,9 +1,25 @@
 //! What no client and no peer would say: it is answered with an error, and the node lives on.
 
+use std::io::{Read, Write};
+
 use serde_json::{Value, json};
 
-use crate::http::{get, request, talk};
+use crate::http::{dial, get, request, talk};
 use crate::support::{Daemon, World};
+
+/// A message as peers cut them: its length, then JSON.
+fn frame(message: &Value) -> Vec<u8> {
+    let json = message.to_string();
+    let length = u32::try_from(json.len()).unwrap();
+    [&length.to_be_bytes()[..], json.as_bytes()].concat()
+}
+
+fn hello(id: &Value, chain_name: &str, port: u16) -> Vec<u8> {
+    frame(&json!({
+        "peer_id": id, "chain_name": chain_name, "chain_id": "NetXdQprcVkpaWU",
+        "port": port, "private": false,
+    }))
+}
 
 fn lives(daemon: &Daemon, rpc: u16) {
     assert_eq!(get(rpc, "/health/ready"), json!({ "ready": true }));
@@ -69,20 +85,9 @@ fn nonsense_on_the_peer_port_ends_that_connection_only() {
     let world = World::new();
     let [node, peer] = ["node", "peer"].map(|name| world.node(name));
     let (running, _peer_running) = (node.run(), peer.run());
-    let hello = |fields: Value| {
-        let json = fields.to_string();
-        let length = u32::try_from(json.len()).unwrap();
-        [&length.to_be_bytes()[..], json.as_bytes()].concat()
-    };
     let id = get(peer.rpc, "/network/self");
-    let stranger = hello(json!({
-        "peer_id": id, "chain_name": "TEZOS", "chain_id": "NetXdQprcVkpaWU",
-        "port": 1, "private": false,
-    }));
-    let elsewhere = hello(json!({
-        "peer_id": id, "chain_name": "ELSEWHERE", "chain_id": "NetXdQprcVkpaWU",
-        "port": peer.net, "private": false,
-    }));
+    let stranger = hello(&id, "TEZOS", 1);
+    let elsewhere = hello(&id, "ELSEWHERE", peer.net);
     for bytes in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
         &[0xff; 100_000],
@@ -100,4 +105,44 @@ fn nonsense_on_the_peer_port_ends_that_connection_only() {
     node.activate();
     lives(&running, node.rpc);
     assert_eq!(get(node.rpc, "/network/connections").as_array().unwrap().len(), 1);
+}
+
+/// An open node admits anybody, who may then say anything.
+#[test]
+fn an_admitted_peer_that_talks_nonsense_is_dropped() {
+    let world = World::new();
+    let identity = |name: &str| {
+        world.node(name);
+        let text = std::fs::read(world.path(name).join("identity.json")).unwrap();
+        serde_json::from_slice::<Value>(&text).unwrap()["peer_id"].clone()
+    };
+    let id = identity("liar");
+    let mut command = world.command("octez-node");
+    let (net, rpc) = (world.port(), world.port());
+    command.arg("run").arg("--data-dir").arg(world.path("open"));
+    command.args(["--net-addr", &format!("127.0.0.1:{net}")]);
+    command.args(["--rpc-addr", &format!("127.0.0.1:{rpc}")]);
+    let running = Daemon::spawn(&world, "open", command, "?section-prefix=:info");
+    running.wait_for("node_is_ready.v0", |_| true);
+    let header = "00".repeat(100);
+    let nonsense = [
+        b"nonsense".to_vec(),
+        frame(&json!({ "dance": {} })),
+        frame(&json!({ "head": { "header": "zz" } })),
+        frame(&json!({ "head": { "header": header } })),
+        frame(&json!({ "block": { "header": header, "operations": [["00"]] } })),
+        frame(&json!({ "operations": { "operations": ["00"] } })),
+        frame(&json!({ "get_branch": { "target": "B", "locator": [] } })),
+        vec![0xff; 16],
+    ];
+    for bytes in nonsense {
+        let mut stream = dial(net);
+        stream.write_all(&[hello(&id, "TEZOS", 1), frame(&json!("accepted"))].concat()).unwrap();
+        running.wait_for("connection.v0", |value| *value == id);
+        stream.write_all(&bytes).unwrap();
+        running.wait_for("disconnection.v0", |value| *value == id);
+        // Whatever it had said before; then it hung up.
+        stream.read_to_end(&mut Vec::new()).unwrap_or_default();
+    }
+    lives(&running, rpc);
 }
