@@ -1,10 +1,10 @@
 //! The event pipe when nobody reads it, when it is full, and when its reader goes away.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::time::Instant;
 
-use nix::fcntl::{FcntlArg, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -22,6 +22,18 @@ fn undrained(world: &World, node: &Node<'_>) -> (Daemon, File) {
     let accuser = Daemon::spawn_with(accuser, Source::None);
     accuser.stdout.wait_for("Accuser 25.1");
     (accuser, pipe)
+}
+
+/// Writes until not a single byte fits any more.
+fn fill(pipe: &File) {
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    loop {
+        match (&*pipe).write(b".") {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Lines of the pipe up to an event of this name.
@@ -66,9 +78,7 @@ fn a_full_pipe_holds_up_the_shutdown_until_a_second_signal() {
     let _running = node.run();
     node.activate();
     let (mut accuser, pipe) = undrained(&world, &node);
-    for _ in 0..6 {
-        node.bake("bootstrap1");
-    }
+    fill(&pipe);
     accuser.signal(Signal::SIGTERM);
     accuser.stderr.wait_for("TERM: triggering shutdown.");
     accuser.stderr.wait_for("send signal again to force-quit.");
