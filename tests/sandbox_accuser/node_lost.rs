@@ -63,6 +63,7 @@ fn with_keep_alive_it_comes_back_without_memory() {
     let _running = node.run();
     accuser.wait_for("daemon_setup.v0", |_| true);
     accuser.wait_for("daemon_start.v0", |_| true);
+    accuser.stdout.wait_for_nth("Accuser 25.1", 2);
     let stdout = accuser.stdout.all();
     let times = |text: &str| stdout.iter().filter(|line| line.contains(text)).count();
     assert_eq!(times("Waiting for protocol"), 1, "{stdout:#?}");

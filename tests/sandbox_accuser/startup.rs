@@ -27,6 +27,7 @@ fn events_and_lines_come_in_the_order_of_octez() {
             "daemon_start.v0",
         ]
     );
+    accuser.stdout.wait_for("started.");
     assert_eq!(
         accuser.stdout.all(),
         [

@@ -240,7 +240,15 @@ impl Lines {
     }
 
     pub fn wait_for(&self, text: &str) {
-        self.find(0, text, |line| line.contains(text).then_some(()));
+        self.wait_for_nth(text, 1);
+    }
+
+    /// Waits for the n-th line with this text. What a program wrote to another pipe before may come later.
+    pub fn wait_for_nth(&self, text: &str, n: usize) {
+        let mut from = 0;
+        for _ in 0..n {
+            ((), from) = self.find(from, text, |line| line.contains(text).then_some(()));
+        }
     }
 }
 
