@@ -13,3 +13,5 @@ pub mod host;
 pub mod octez;
 pub mod predicate;
 pub mod record;
+#[doc(hidden)]
+pub mod sandbox;
