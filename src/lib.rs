@@ -7,3 +7,4 @@ compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pid
 pub mod daemon;
 pub mod event;
 pub mod predicate;
+pub mod scenario;
