@@ -15,3 +15,4 @@ pub mod predicate;
 pub mod record;
 #[doc(hidden)]
 pub mod sandbox;
+pub mod scenario;

@@ -1,0 +1,21 @@
+//! Scenario files: from text to a checked model, and what is wrong with it in words that help.
+//!
+//! ```text
+//! yaml -> parse (by the tables of grammar) -> model -> check -> play
+//! ```
+//! Each layer knows only what stands to its left. Errors are [`Diagnostic`]s: file, line, column, the source line, the remedy.
+
+pub mod check;
+pub mod diagnostic;
+mod grammar;
+mod load;
+pub mod model;
+mod parse;
+pub mod schema;
+mod source;
+pub mod values;
+mod yaml;
+
+pub use self::diagnostic::{Colour, Diagnostic, Severity};
+pub use self::load::{Loaded, Overrides, ScenarioError, load, load_source};
+pub use self::source::{Source, Span};
