@@ -7,3 +7,6 @@ compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pid
 pub mod daemon;
 pub mod event;
 pub mod predicate;
+pub mod report;
+pub mod run;
+pub mod scenario;
