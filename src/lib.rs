@@ -6,6 +6,8 @@ compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pid
 
 pub mod daemon;
 pub mod event;
+#[doc(hidden)]
+pub mod host;
 pub mod predicate;
 pub mod report;
 pub mod run;
