@@ -1,1 +1,40 @@
-fn main() {}
+//! The program `tribunal`: reads its arguments, does what they say, and answers with an exit code.
+
+mod cli;
+mod commands;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+use tribunal::run::Exit;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Whether help can be printed does not change what the arguments were.
+            let _ = refusal.print();
+            return if refusal.use_stderr() { Exit::Usage.into() } else { Exit::Passed.into() };
+        }
+    };
+    log_if_asked();
+    // The hook has told of a panic by then; what is left is the exit code.
+    catch_unwind(AssertUnwindSafe(|| commands::execute(cli))).unwrap_or_else(|_| {
+        eprintln!("tribunal: this is a bug of tribunal; please report it with the lines above");
+        Exit::Bug.into()
+    })
+}
+
+/// Logs to standard error if `TRIBUNAL_LOG`, or else `RUST_LOG`, says of what.
+fn log_if_asked() {
+    let filter = ["TRIBUNAL_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok());
+    let Some(filter) = filter.filter(|filter| !filter.is_empty()) else { return };
+    match EnvFilter::try_new(&filter) {
+        Ok(filter) => {
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        }
+        Err(error) => eprintln!("tribunal: the log filter `{filter}` is ignored: {error}"),
+    }
+}

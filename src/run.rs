@@ -30,6 +30,7 @@ pub use self::plan::{Flaky, Policy, Unit};
 pub use self::player::Player;
 pub use self::run_dir::Keep;
 pub use self::seeds::Seeds;
+pub use crate::host::interrupts::Interrupt;
 use crate::scenario::job::{OctezSource, Progress};
 use crate::scenario::result::ScenarioResult;
 
@@ -66,17 +67,6 @@ pub struct Options {
     pub live: bool,
     /// How long plays that were told to end at once may take to clean up before they are dropped.
     pub abandon_after: Duration,
-}
-
-/// A wish to end the run early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interrupt {
-    /// The first Ctrl-C, SIGTERM or SIGHUP: leave the steps, play `finally`.
-    Graceful,
-    /// The second: kill what runs.
-    Now,
-    /// The process that guards us is gone; we must leave nothing behind ourselves.
-    FrontLost,
 }
 
 /// What became of one scenario in one repetition, its retries counted in.
