@@ -4,11 +4,13 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pidfd");
 
+mod actors;
 pub mod daemon;
 pub mod event;
 #[doc(hidden)]
 pub mod host;
 pub mod predicate;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
