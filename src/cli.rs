@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use serde_json::Value;
 use tribunal::run::expression::NameExpression;
 use tribunal::run::select::TagRule;
 use tribunal::run::shard::Shard;
@@ -188,9 +187,9 @@ pub struct PlayingArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
 
-    /// Set a variable, whatever the files say; V is JSON or else text; repeatable
+    /// Set a variable, whatever the files say; repeatable
     #[arg(long = "var", value_name = "K=V", value_parser = vars::parse)]
-    pub vars: Vec<(String, Value)>,
+    pub vars: Vec<(String, String)>,
 
     /// What each scenario may take in all, whatever the files say: 90s, 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -17,12 +17,10 @@ pub mod shard;
 pub mod times;
 pub mod vars;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 
 pub use self::dispatch::play_all;
 pub use self::exit::Exit;
@@ -55,7 +53,7 @@ pub struct Options {
     pub policy: Policy,
     pub seeds: Seeds,
     /// Set before the files' `vars`.
-    pub vars: BTreeMap<String, Value>,
+    pub vars: Vec<(String, String)>,
     pub timeout: Option<Duration>,
     pub timeout_scale: f64,
     pub strict: Option<bool>,

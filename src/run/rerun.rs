@@ -1,6 +1,6 @@
 //! The command that plays a scenario again as it was played.
 
-use super::{Case, Options, vars};
+use super::{Case, Options};
 use crate::scenario::job::OctezSource;
 
 /// `tribunal run FILE --seed N`, with those options of this run that change what is played; ready for a shell.
@@ -9,7 +9,7 @@ pub fn command(case: &Case, seed: u64, options: &Options) -> String {
     words.push(case.file.to_string_lossy().into_owned());
     words.extend(["--seed".to_owned(), seed.to_string()]);
     for (name, value) in &options.vars {
-        words.extend(["--var".to_owned(), vars::print(name, value)]);
+        words.extend(["--var".to_owned(), format!("{name}={value}")]);
     }
     if let Some(timeout) = options.timeout {
         let timeout = humantime::format_duration(timeout).to_string().replace(' ', "");
@@ -46,8 +46,6 @@ fn quoted(word: &str) -> String {
 mod tests {
     use std::time::Duration;
 
-    use serde_json::json;
-
     use super::*;
     use crate::run::dispatch::tests::options;
 
@@ -65,8 +63,8 @@ mod tests {
         assert_eq!(command(&case, 42, &plain), words);
 
         let mut all = plain;
-        all.vars.insert("key".to_owned(), json!("a b"));
-        all.vars.insert("times".to_owned(), json!(3));
+        all.vars.push(("key".to_owned(), "a b".to_owned()));
+        all.vars.push(("times".to_owned(), "3".to_owned()));
         all.timeout = Some(Duration::from_secs(90));
         all.timeout_scale = 2.5;
         all.strict = Some(true);

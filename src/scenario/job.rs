@@ -1,10 +1,8 @@
 //! What a play is given: which file, with which seed and limits, where to record, whom to tell, when to end early.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::watch;
 
 /// One play of one scenario, as the runner asks for it.
@@ -17,8 +15,8 @@ pub struct Job {
     /// Which attempt at it, from 1; more than 1 is a retry.
     pub attempt: u32,
     pub seed: u64,
-    /// Set before the file's `vars`.
-    pub vars: BTreeMap<String, Value>,
+    /// Set before the file's `vars`; the last of a name counts.
+    pub vars: Vec<(String, String)>,
     /// Replaces the file's `timeout`; not yet scaled.
     pub timeout: Option<Duration>,
     /// Multiplies every limit (`within`, `timeout`, grace, readiness), never `for`, `sleep`, `every` or a back-off.

@@ -18,7 +18,7 @@ pub fn options(out: &Path) -> Options {
         jobs: 1,
         policy: Policy::default(),
         seeds: Seeds::given(42),
-        vars: std::collections::BTreeMap::new(),
+        vars: Vec::new(),
         timeout: None,
         timeout_scale: 1.0,
         strict: None,
