@@ -7,7 +7,12 @@
 //! - [`process::Process`] kills its group and reaps its leader when dropped;
 //! - [`sweep`] finds what carries the run's [`marker`] after the groups are gone: what left its group;
 //! - [`guardian::Guardian`] does both when this process has died without a chance to;
+//! - [`front`] stands over the runner and has [`descendants`] killed, marker or not.
 
+mod child;
+pub mod descendants;
+pub mod exec;
+pub mod front;
 pub mod guardian;
 pub mod interrupts;
 pub mod marker;
@@ -18,4 +23,5 @@ pub mod procfs;
 pub mod program;
 mod readiness;
 pub mod sweep;
+pub mod tail;
 pub mod tempdir;

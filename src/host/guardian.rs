@@ -7,7 +7,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,17 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::libc;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{
-    Pid as RawPid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
-};
+use rustix::process::Signal;
 
+use super::child::Child;
 use super::marker::RunId;
-use super::process::{disown, owning};
 use super::procfs::{self, Pid};
-use super::readiness;
 
 /// What a guardian is called in its argument list.
 const NAME: &str = "tribunal-guardian";
@@ -42,14 +38,11 @@ pub enum GuardianError {
     Pipe(#[source] io::Error),
     #[error("the guardian, /bin/sh, could not be spawned")]
     Spawn(#[source] io::Error),
-    #[error("the guardian cannot be watched")]
-    Watch(#[source] io::Error),
 }
 
 /// A run's guardian. Dropping it has the guardian clean up as if we had died, and waits for that, 5 s at most.
 pub struct Guardian {
-    pid: Pid,
-    pidfd: OwnedFd,
+    child: Child,
     pipe: Arc<OwnedFd>,
     ended: bool,
 }
@@ -61,19 +54,13 @@ impl Guardian {
             pipe_with(PipeFlags::CLOEXEC).map_err(|e| GuardianError::Pipe(e.into()))?;
         // A guardian that somebody has stopped must not stop us.
         fcntl_setfl(&writer, OFlags::NONBLOCK).map_err(|e| GuardianError::Pipe(e.into()))?;
-        let mut shell = command(run, temp_dir, reader);
-        let child =
-            owning(|| shell.spawn(), |child| raw(child.id())).map_err(GuardianError::Spawn)?;
-        let pid = raw(child.id());
-        let pidfd = RawPid::from_raw(pid)
-            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
-            .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::NONBLOCK)?))
-            .map_err(GuardianError::Watch)?;
-        Ok(Self { pid, pidfd, pipe: Arc::new(writer), ended: false })
+        let child = Child::spawn(&mut command(run, temp_dir, reader))
+            .map_err(|error| GuardianError::Spawn(error.into()))?;
+        Ok(Self { child, pipe: Arc::new(writer), ended: false })
     }
 
     pub fn pid(&self) -> Pid {
-        self.pid
+        self.child.pid()
     }
 
     /// Puts a group under its protection until the registration is dropped.
@@ -87,18 +74,17 @@ impl Guardian {
     /// Ends it without a sweep: nothing is left alive, and the temporary directory is the caller's to remove.
     pub async fn finish(mut self) {
         tell(&self.pipe, "quit\n");
-        if let Ok(pidfd) = self.pidfd.try_clone().and_then(readiness::watch) {
-            // Whether it ended or not, it is gone after the reaping.
-            let _ = tokio::time::timeout(AT_MOST, pidfd.readable()).await;
-        }
+        // Whether it ended or not, it is gone after the reaping.
+        let _ = tokio::time::timeout(AT_MOST, self.child.exited()).await;
         self.reap();
     }
 
     fn reap(&mut self) {
         self.ended = true;
-        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
-        let _ = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
-        disown(self.pid);
+        if let Err(error) = self.child.signal(Signal::KILL) {
+            tracing::warn!(%error, "the guardian cannot be killed");
+        }
+        self.child.reap();
     }
 }
 
@@ -108,15 +94,14 @@ impl Drop for Guardian {
             return;
         }
         tell(&self.pipe, "end\n");
-        let timeout = Timespec::try_from(AT_MOST).ok();
-        let _ = poll(&mut [PollFd::new(&self.pidfd, PollFlags::IN)], timeout.as_ref());
+        self.child.block_until_exited(AT_MOST);
         self.reap();
     }
 }
 
 impl fmt::Debug for Guardian {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guardian").field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Guardian").field("pid", &self.pid()).finish_non_exhaustive()
     }
 }
 
@@ -174,8 +159,4 @@ fn tell(pipe: &OwnedFd, line: &str) {
     if let Err(error) = rustix::io::write(pipe, line.as_bytes()) {
         tracing::warn!(line = line.trim_end(), %error, "the guardian does not listen");
     }
-}
-
-fn raw(pid: u32) -> Pid {
-    Pid::try_from(pid).expect("a process id fits pid_t")
 }

@@ -4,29 +4,24 @@
 //! leader is reaped its number, which is also the group's, cannot be given to anybody else, so a signal to the group
 //! cannot hit a stranger. `reap` consumes the [`Process`], and with it the means to signal.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, LazyLock, Mutex, Once, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::process::{
-    Pid as RawPid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open,
-    pidfd_send_signal, waitid,
-};
-use tokio::io::unix::AsyncFd;
+use rustix::process::Signal;
 
+use super::child::{Child, ChildError};
 use super::guardian::{Guardian, Registration};
 use super::interrupts;
 use super::pipe::{PipeBudget, PipeError, PipeReader, Writer};
 use super::procfs::{self, Pid};
 use super::program::{self, ProgramError};
-use super::readiness;
 use crate::daemon::{CommandLine, ExitStatus};
 
 /// What becomes of a process's standard output and error.
@@ -115,49 +110,9 @@ pub struct Spawned {
 ///
 /// Dropping it kills the group and reaps the leader; that blocks for as long as the kernel needs to end a killed process.
 pub struct Process {
-    watch: Arc<Watch>,
+    child: Arc<Child>,
     registration: Option<Registration>,
     reaped: bool,
-}
-
-#[derive(Debug)]
-struct Watch {
-    pid: RawPid,
-    pidfd: AsyncFd<OwnedFd>,
-    status: OnceLock<ExitStatus>,
-}
-
-/// Children that have not been reaped by their owner. Whoever reaps adopted processes leaves these alone.
-static OWNED: LazyLock<Mutex<HashSet<Pid>>> = LazyLock::new(Mutex::default);
-
-/// Runs `spawn`, which answers a new child's id, such that [`reap_adopted`] cannot see the child before it is known as owned.
-pub(super) fn owning<T>(
-    spawn: impl FnOnce() -> io::Result<T>,
-    pid: impl FnOnce(&T) -> Pid,
-) -> io::Result<T> {
-    let mut owned = OWNED.lock().unwrap_or_else(PoisonError::into_inner);
-    let spawned = spawn()?;
-    owned.insert(pid(&spawned));
-    Ok(spawned)
-}
-
-pub(super) fn disown(pid: Pid) {
-    OWNED.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
-}
-
-/// Reaps dead children that nobody here spawned: those that a subreaper was given. Only for a process that owns all of
-/// its children through this module.
-pub fn reap_adopted() {
-    let owned = OWNED.lock().unwrap_or_else(PoisonError::into_inner);
-    for (pid, stat) in procfs::children(id(std::process::id())) {
-        if !stat.is_alive()
-            && !owned.contains(&pid)
-            && let Some(pid) = RawPid::from_raw(pid)
-        {
-            // Somebody else may have been faster; then there is nothing left to do.
-            let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-        }
-    }
 }
 
 /// Spawns a process in a group of its own, with its environment added to ours.
@@ -190,12 +145,14 @@ pub fn spawn(command: &CommandLine, around: Surroundings<'_>) -> Result<Spawned,
     let (stderr, stderr_end) = split(stderr);
     os.stdout(stdout_end).stderr(stderr_end);
 
-    unignore_child_signal();
-    let child = owning(|| os.spawn(), |child| id(child.id()))
-        .map_err(|source| SpawnError::Refused { path, source })?;
-    // `os` holds our copies of the writing ends; the pipes must end when the child's do.
+    let child = Child::spawn(&mut os).map_err(|error| match error {
+        ChildError::Refused(source) => SpawnError::Refused { path, source },
+        ChildError::Unwatched(pid, source) => SpawnError::Watch { pid, source },
+    })?;
+    // The command holds our copies of the writing ends; the pipes must end when the child's copies do.
     drop(os);
-    let process = Process::adopt(id(child.id()), around.guardian)?;
+    let registration = around.guardian.map(|guardian| guardian.register(child.pid()));
+    let process = Process { child: Arc::new(child), registration, reaped: false };
     Ok(Spawned { process, stdout, stderr })
 }
 
@@ -206,47 +163,22 @@ fn split(pipe: Option<(PipeReader, Writer)>) -> (Option<PipeReader>, Stdio) {
     }
 }
 
-fn id(pid: u32) -> Pid {
-    Pid::try_from(pid).expect("a process id fits pid_t")
-}
-
 impl Process {
-    /// Takes charge of a child that leads its own group and that nobody has waited for.
-    fn adopt(pid: Pid, guardian: Option<&Guardian>) -> Result<Self, SpawnError> {
-        let raw = RawPid::from_raw(pid).expect("a child's id is positive");
-        let registration = guardian.map(|guardian| guardian.register(pid));
-        let watched = pidfd_open(raw, PidfdFlags::NONBLOCK)
-            .map_err(io::Error::from)
-            .and_then(readiness::watch);
-        match watched {
-            Ok(pidfd) => {
-                let watch = Arc::new(Watch { pid: raw, pidfd, status: OnceLock::new() });
-                Ok(Self { watch, registration, reaped: false })
-            }
-            Err(source) => {
-                let _ = rustix::process::kill_process_group(raw, Signal::KILL);
-                let _ = waitid(WaitId::Pid(raw), WaitIdOptions::EXITED);
-                disown(pid);
-                Err(SpawnError::Watch { pid, source })
-            }
-        }
-    }
-
     /// The process's id, which is also its group's.
     pub fn pid(&self) -> Pid {
-        self.watch.pid.as_raw_nonzero().get()
+        self.child.pid()
     }
 
     /// Resolves when the leader has exited, which it may have long ago; it is not reaped by that. The future keeps nothing
     /// of the process but its pidfd, may be dropped and made again, and still answers after [`Process::reap`].
     pub fn exited(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
-        let watch = Arc::clone(&self.watch);
-        async move { watch.exited().await }
+        let child = Arc::clone(&self.child);
+        async move { child.exited().await }
     }
 
     /// How the leader has ended, if it has.
     pub fn status(&self) -> Option<ExitStatus> {
-        self.watch.peek()
+        self.child.status()
     }
 
     /// The state letter of proc(5): `R`, `S`, `D`, `T` stopped, `Z` exited.
@@ -267,7 +199,7 @@ impl Process {
     /// A signal to every process of the group.
     pub fn signal_group(&self, signal: i32) -> Result<(), SignalError> {
         let raw = raw_signal(signal)?;
-        match rustix::process::kill_process_group(self.watch.pid, raw) {
+        match rustix::process::kill_process_group(self.child.raw_pid(), raw) {
             Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(source) => {
                 Err(SignalError::Refused { signal, pid: self.pid(), source: source.into() })
@@ -278,12 +210,8 @@ impl Process {
     /// A signal to the leader alone. One that has exited is no error.
     pub fn signal_leader(&self, signal: i32) -> Result<(), SignalError> {
         let raw = raw_signal(signal)?;
-        match pidfd_send_signal(&self.watch.pidfd, raw) {
-            Ok(()) | Err(Errno::SRCH) => Ok(()),
-            Err(source) => {
-                Err(SignalError::Refused { signal, pid: self.pid(), source: source.into() })
-            }
-        }
+        let refused = |source| SignalError::Refused { signal, pid: self.pid(), source };
+        self.child.signal(raw).map_err(refused)
     }
 
     /// Kills what is left of the group and frees the process's number.
@@ -300,9 +228,7 @@ impl Process {
         }
         // The group is dead by now. Told later, the guardian might kill the group's number when it is somebody else's.
         self.registration = None;
-        let status = self.watch.reap();
-        disown(self.pid());
-        status
+        self.child.reap()
     }
 }
 
@@ -318,75 +244,8 @@ impl fmt::Debug for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Process")
             .field("pid", &self.pid())
-            .field("status", &self.watch.status.get())
+            .field("status", &self.status())
             .finish_non_exhaustive()
-    }
-}
-
-impl Watch {
-    async fn exited(&self) -> ExitStatus {
-        loop {
-            if let Some(status) = self.peek() {
-                return status;
-            }
-            // A pidfd becomes readable when the process exits and stays so.
-            match self.pidfd.readable().await {
-                Ok(mut guard) => {
-                    if let Some(status) = self.peek() {
-                        return status;
-                    }
-                    guard.clear_ready();
-                }
-                // The runtime is shutting down: nobody will poll this again.
-                Err(_) => std::future::pending().await,
-            }
-        }
-    }
-
-    fn peek(&self) -> Option<ExitStatus> {
-        if let Some(status) = self.status.get() {
-            return Some(*status);
-        }
-        self.wait(WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG)
-    }
-
-    fn reap(&self) -> ExitStatus {
-        let known = self.status.get().copied();
-        let reaped = self.wait(WaitIdOptions::EXITED);
-        known.or(reaped).unwrap_or(STOLEN)
-    }
-
-    fn wait(&self, options: WaitIdOptions) -> Option<ExitStatus> {
-        let waited = loop {
-            match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
-                Err(Errno::INTR) => {}
-                other => break other,
-            }
-        };
-        let status = match waited {
-            Ok(Some(status)) => exit_status(&status),
-            Ok(None) => return None,
-            Err(error) => {
-                if self.status.get().is_none() {
-                    tracing::error!(pid = self.pid.as_raw_nonzero().get(), %error,
-                        "somebody else in this process has waited for the daemon");
-                }
-                STOLEN
-            }
-        };
-        Some(*self.status.get_or_init(|| status))
-    }
-}
-
-/// What is answered for a process whose status somebody else has collected, by `waitpid(-1)` or by ignoring SIGCHLD: a
-/// code that no process can exit with.
-const STOLEN: ExitStatus = ExitStatus::Code(-1);
-
-fn exit_status(status: &WaitIdStatus) -> ExitStatus {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => ExitStatus::Code(code),
-        (None, Some(signal)) => ExitStatus::Signal(signal),
-        (None, None) => STOLEN,
     }
 }
 
@@ -400,22 +259,4 @@ fn raw_signal(signal: i32) -> Result<Signal, SignalError> {
         }
         _ => Signal::from_named_raw(signal).ok_or(SignalError::NoSuchSignal { signal }),
     }
-}
-
-/// Sees to it that the ends of children can be waited for. A parent that ignores SIGCHLD hands that down to us, and the
-/// kernel then reaps children itself (wait(2)).
-fn unignore_child_signal() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let ignored = procfs::ignored_signals(id(std::process::id()));
-        if ignored & (1 << (Signal::CHILD.as_raw() - 1)) != 0 {
-            use nix::sys::signal::{SigHandler, Signal, signal};
-            #[expect(unsafe_code, reason = "the default disposition runs no code of ours")]
-            // SAFETY: SIG_DFL is always a sound disposition.
-            let set = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
-            if let Err(error) = set {
-                tracing::error!(%error, "SIGCHLD stays ignored: the exit status of daemons will be unknown");
-            }
-        }
-    });
 }

@@ -37,6 +37,10 @@ impl Stat {
     }
 }
 
+pub fn own_pid() -> Pid {
+    Pid::try_from(std::process::id()).expect("a process id fits pid_t")
+}
+
 /// `None` when there is no such process.
 pub fn stat(pid: Pid) -> Option<Stat> {
     let text = fs::read(path(pid, "stat")).ok()?;
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_descends_from_its_parent() {
-        let own = Pid::try_from(std::process::id()).expect("pids are small");
+        let own = own_pid();
         let stat = stat(own).expect("it runs");
         assert!(stat.is_alive());
         assert!(descendants(stat.parent).iter().any(|(pid, _)| *pid == own));
