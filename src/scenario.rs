@@ -1,4 +1,24 @@
-//! Scenarios: files that say which daemons there are and what is done with them, and what came of playing one.
+//! Scenario files: from text to a checked model, and what is wrong with it in words that help.
+//!
+//! ```text
+//! yaml -> parse (by the tables of grammar) -> model -> check -> play
+//! ```
+//! [`job`] is what a play is given, [`result`] what comes of it.
+//! Each layer knows only what stands to its left. Errors are [`Diagnostic`]s: file, line, column, the source line, the remedy.
 
+pub mod check;
+pub mod diagnostic;
+mod grammar;
 pub mod job;
+mod load;
+pub mod model;
+mod parse;
 pub mod result;
+pub mod schema;
+mod source;
+pub mod values;
+mod yaml;
+
+pub use self::diagnostic::{Colour, Diagnostic, Severity};
+pub use self::load::{Loaded, Overrides, ScenarioError, load};
+pub use self::source::{Source, Span};

@@ -1,0 +1,111 @@
+//! The chain, RPC and other programs.
+
+use super::{CAPTURE_FIELD, Field, NAMES, Shape, Table, WHERE, WITHIN, optional, required};
+
+const ONE_NODE: Field = required("node", Shape::Text, "The node that is asked.");
+
+pub(crate) static REACH: Table = Table {
+    name: "reach",
+    example: "{ node: node, level: 4 }",
+    doc: "Waits until each node's head is at least there.",
+    keys: &[&[
+        required("node", NAMES, "A node or several."),
+        required("level", Shape::Integer(0), "At least this level."),
+        WITHIN,
+    ]],
+    later: &[],
+};
+
+pub(crate) static ACTIVATE: Table = Table {
+    name: "activate",
+    example: "{ node: node }",
+    doc: "Activates a protocol; ends at level 1.",
+    keys: &[&[
+        ONE_NODE,
+        optional("protocol", Shape::Text, "The newest if not given."),
+        optional("parameters", Shape::Object, "Merged into the sandbox's."),
+        optional(
+            "timestamp",
+            Shape::Text,
+            "Of the block: RFC 3339 or `now`; a year ago if not given.",
+        ),
+        WITHIN,
+    ]],
+    later: &[],
+};
+
+pub(crate) static BAKE: Table = Table {
+    name: "bake",
+    example: "{ node: node, key: bootstrap1, times: 3 }",
+    doc: "Bakes blocks; ends when each is applied and, without `parent`, is the head.",
+    keys: &[&[
+        ONE_NODE,
+        optional("key", NAMES, "Who bakes; bootstrap1 if not given."),
+        optional("times", Shape::Integer(1), "How many blocks; 1 if not given."),
+        optional(
+            "parent",
+            Shape::Text,
+            "On which block, by hash or `head~2`; the head if not given. Sandbox only.",
+        ),
+        optional("round", Shape::Integer(0), "At which round. Sandbox only."),
+        WITHIN,
+        CAPTURE_FIELD,
+    ]],
+    later: &[],
+};
+
+pub(crate) static PEERS: Table = Table {
+    name: "connect",
+    example: "{ nodes: [a, b] }",
+    doc: "Nodes, and how long it may take.",
+    keys: &[&[required("nodes", Shape::AtLeast(2, &Shape::Text), "Every pair of them."), WITHIN]],
+    later: &[],
+};
+
+pub(crate) static RPC: Table = Table {
+    name: "rpc",
+    example: "{ node: node, get: /chains/main/blocks/head/header }",
+    doc: "An HTTP request; the payload is the response's body.",
+    keys: &[&[
+        ONE_NODE,
+        optional("get", Shape::Text, "The path of a GET."),
+        optional("post", Shape::Text, "The path of a POST."),
+        optional("put", Shape::Text, "The path of a PUT."),
+        optional("patch", Shape::Text, "The path of a PATCH."),
+        optional("body", Shape::Any, "What is sent, as JSON."),
+        optional("status", Shape::Integer(100), "The status that is right; any 2xx if not given."),
+        WHERE,
+        optional(
+            "within",
+            Shape::Duration,
+            "Given: the request is repeated until it is answered as wanted.",
+        ),
+        CAPTURE_FIELD,
+    ]],
+    later: &[],
+};
+
+pub(crate) static EXEC: Table = Table {
+    name: "exec",
+    example: "{ command: [ls, -l] }",
+    doc: "Runs a program of yours to its end; the payload is its standard output.",
+    keys: &[&[
+        required("command", Shape::AtLeast(1, &Shape::Text), "The program and its arguments."),
+        optional("stdin", Shape::Text, "What it reads."),
+        optional(
+            "env",
+            Shape::Map(&Shape::Text),
+            "Environment variables, added to the runner's own.",
+        ),
+        optional("code", Shape::Integer(0), "The exit code that is right; 0 if not given."),
+        optional(
+            "stdout",
+            Shape::Word(&["text", "json"]),
+            "What the payload is; text if not given.",
+        ),
+        WHERE,
+        CAPTURE_FIELD,
+        WITHIN,
+    ]],
+    later: &["host"],
+};

@@ -1,0 +1,189 @@
+//! The keys of one mapping, checked against its table.
+
+use super::{MAX_ERRORS, Reader};
+use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::grammar::{Need, Shape, Table};
+use crate::scenario::source::Span;
+use crate::scenario::yaml::{Content, Entry, Layout, Mapping, Node, shortened};
+
+/// A mapping whose keys are all known.
+pub(super) struct Fields<'n> {
+    table: &'static Table,
+    entries: Vec<&'n Entry>,
+}
+
+/// One value, with what its key takes.
+#[derive(Clone, Copy)]
+pub(super) struct Slot<'n> {
+    /// The key, for messages.
+    pub(super) name: &'n str,
+    pub(super) shape: Shape,
+    pub(super) node: &'n Node,
+}
+
+impl<'n> Fields<'n> {
+    pub(super) fn get(&self, name: &str) -> Option<Slot<'n>> {
+        let field = self.table.field(name)?;
+        let entry = self.entries.iter().find(|entry| entry.key.text == name)?;
+        Some(Slot { name: &entry.key.text, shape: field.shape, node: &entry.value })
+    }
+
+    pub(super) fn key(&self, name: &str) -> Option<Span> {
+        self.entries.iter().find(|entry| entry.key.text == name).map(|entry| entry.key.span)
+    }
+
+    /// Those of the names that stand there.
+    pub(super) fn present(&self, names: &[&'static str]) -> Vec<(&'static str, Span)> {
+        names.iter().filter_map(|name| Some((*name, self.key(name)?))).collect()
+    }
+}
+
+impl<'n> Slot<'n> {
+    /// An item of a list, under the list's name.
+    pub(super) fn item(self, shape: Shape, node: &'n Node) -> Self {
+        Self { shape, node, ..self }
+    }
+}
+
+impl Reader {
+    /// Reports, up to a number that still helps.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(diagnostic);
+        }
+    }
+
+    pub(super) fn error(&self, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(&self.source, span, message)
+    }
+
+    /// What is there is not what the key takes.
+    pub(super) fn mismatch(&mut self, slot: Slot<'_>) {
+        let expected = slot.shape.expected();
+        let error = if slot.node.is_absent() {
+            self.error(slot.node.span, format!("`{}` has no value", slot.name))
+                .help(format!("it takes {expected}"))
+        } else {
+            let found = slot.node.describe();
+            self.error(slot.node.span, format!("`{}` does not take {found}", slot.name))
+                .help(format!("it takes {expected}"))
+        };
+        self.report(error);
+    }
+
+    /// The mapping's entries, if it is a mapping.
+    pub(super) fn mapping<'n>(&mut self, slot: Slot<'n>) -> Option<&'n Mapping> {
+        match &slot.node.content {
+            Content::Mapping(mapping) => Some(mapping),
+            Content::Scalar(_) | Content::Sequence(_) => {
+                self.mismatch(slot);
+                None
+            }
+        }
+    }
+
+    /// The items, if it is a list.
+    pub(super) fn items<'n>(&mut self, slot: Slot<'n>) -> Option<&'n [Node]> {
+        match &slot.node.content {
+            Content::Sequence(items) => Some(items),
+            Content::Scalar(_) | Content::Mapping(_) => {
+                self.mismatch(slot);
+                None
+            }
+        }
+    }
+
+    /// The keys of a mapping; unknown and missing ones are reported. `owner` is shown for a missing one.
+    pub(super) fn fields<'n>(
+        &mut self,
+        slot: Slot<'n>,
+        table: &'static Table,
+        owner: Span,
+    ) -> Option<Fields<'n>> {
+        let mapping = self.mapping(slot)?;
+        let cut = self.cut_values(mapping, table);
+        let whole = |index: &usize| !cut.contains(index);
+        let indices: Vec<usize> = (0..mapping.entries.len()).filter(whole).collect();
+        let mut entries = Vec::with_capacity(indices.len());
+        for entry in indices.into_iter().map(|index| &mapping.entries[index]) {
+            if table.field(&entry.key.text).is_some() {
+                entries.push(entry);
+            } else {
+                self.unknown_key(slot.name, entry, table);
+            }
+        }
+        for field in table.fields().filter(|field| field.need == Need::Required) {
+            if !mapping.entries.iter().any(|entry| entry.key.text == field.name) {
+                let error = self
+                    .error(owner, format!("`{}` has no `{}`", slot.name, field.name))
+                    .help(format!("{} Such as `{}`", field.doc, table.example));
+                self.report(error);
+            }
+        }
+        Some(Fields { table, entries })
+    }
+
+    fn unknown_key(&mut self, owner: &str, entry: &Entry, table: &'static Table) {
+        let key = &entry.key;
+        let name = shortened(&key.text);
+        if table.later.contains(&key.text.as_str()) {
+            let error = self.error(key.span, not_supported(&name));
+            self.report(error);
+            return;
+        }
+        let error = self
+            .error(key.span, format!("`{owner}` has no key `{name}`"))
+            .help(suggestion(&key.text, table.names()));
+        self.report(error);
+    }
+
+    /// The entries that are pieces of one value: braces cut a bare value at its comma, and what follows the comma becomes
+    /// a key without a value.
+    fn cut_values(&mut self, mapping: &Mapping, table: &'static Table) -> Vec<usize> {
+        let mut pieces = Vec::new();
+        if mapping.layout == Layout::Block {
+            return pieces;
+        }
+        for (index, entry) in mapping.entries.iter().enumerate().skip(1) {
+            if entry.value.is_absent() && table.field(&entry.key.text).is_none() {
+                if pieces.last() != Some(&(index - 1)) {
+                    pieces.push(index - 1);
+                }
+                pieces.push(index);
+            }
+        }
+        self.report_cut(mapping, &pieces);
+        pieces
+    }
+
+    /// Reports each run of pieces once.
+    pub(super) fn report_cut(&mut self, mapping: &Mapping, pieces: &[usize]) {
+        for (at, &first) in pieces.iter().enumerate() {
+            if at > 0 && pieces[at - 1] + 1 == first {
+                continue;
+            }
+            let run = pieces[at..].iter().zip(first..).take_while(|(piece, index)| *piece == index);
+            let last = run.last().map_or(first, |(&piece, _)| piece);
+            let (head, tail) = (&mapping.entries[first], &mapping.entries[last]);
+            let span = self.source.span(head.value.span.start..tail.key.span.end);
+            let whole = self.source.slice(span).replace('\'', "''");
+            let error = self
+                .error(
+                    span,
+                    format!("the value of `{}` is cut at its comma", shortened(&head.key.text)),
+                )
+                .label("inside `{ … }`, a bare value ends at the first comma")
+                .help(format!(
+                    "quote it: `{}: '{}'`",
+                    shortened(&head.key.text),
+                    shortened(&whole)
+                ));
+            self.report(error);
+        }
+    }
+}
+
+/// What is said of a key, verb or kind of the format that is still to come.
+pub(super) fn not_supported(name: &str) -> String {
+    format!("`{name}` is not supported yet by this version")
+}

@@ -1,0 +1,1 @@
+//! The JSON Schema of the format, for editors: made of the parser's own tables.
