@@ -1,10 +1,13 @@
 //! The command line, as clap types.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use tribunal::event::NamePattern;
+use tribunal::predicate::Predicate;
 use tribunal::run::expression::NameExpression;
 use tribunal::run::select::TagRule;
 use tribunal::run::shard::Shard;
@@ -256,12 +259,12 @@ pub struct EventsArgs {
     pub from: Option<String>,
 
     /// Only of this name; may be a pattern with *, ? and [a-z]
-    #[arg(long, value_name = "NAME")]
-    pub event: Option<String>,
+    #[arg(long, value_name = "NAME", value_parser = pattern)]
+    pub event: Option<NamePattern>,
 
     /// Only those for which this holds, as in a scenario: level >= 4 && hash.startsWith("BL")
-    #[arg(long = "where", value_name = "PREDICATE")]
-    pub predicate: Option<String>,
+    #[arg(long = "where", value_name = "PREDICATE", value_parser = predicate)]
+    pub predicate: Option<Predicate>,
 
     /// One JSON object on each line
     #[arg(long)]
@@ -308,6 +311,25 @@ pub enum Keep {
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if duration.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(duration) }
+}
+
+fn pattern(text: &str) -> Result<NamePattern, String> {
+    NamePattern::new(text).map_err(|error| error.to_string())
+}
+
+/// A predicate without variables, or what is wrong with it, pointed at.
+fn predicate(text: &str) -> Result<Predicate, String> {
+    let at = |span: Range<usize>, message: &str| {
+        let before = text[..text.floor_char_boundary(span.start)].chars().count();
+        let length = text.get(span).map_or(0, |part| part.chars().count()).max(1);
+        format!("{message}\n  {text}\n  {:before$}{}", "", "^".repeat(length))
+    };
+    let predicate = Predicate::parse(text)
+        .map_err(|error| at(error.span.clone(), &error.to_string()))?;
+    match predicate.references().variables.first() {
+        None => Ok(predicate),
+        Some(variable) => Err(at(variable.span.clone(), "there are no variables here")),
+    }
 }
 
 fn scale(text: &str) -> Result<f64, String> {

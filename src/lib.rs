@@ -9,8 +9,10 @@ pub mod daemon;
 pub mod event;
 #[doc(hidden)]
 pub mod host;
+pub mod octez;
 pub mod predicate;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod sandbox;
 pub mod scenario;

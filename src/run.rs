@@ -7,6 +7,7 @@
 pub mod dispatch;
 pub mod exit;
 pub mod expression;
+pub mod load;
 pub mod plan;
 pub mod player;
 pub mod rerun;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::run::{Notice, Observer, Played, RunReport, Summary, Verdict};
-use crate::scenario::result::{ScenarioResult, VERSION};
+use crate::run::player::{broken, unplayed};
+use crate::scenario::result::{FailureKind, ScenarioResult, VERSION};
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the report {}", path.display())]
@@ -64,6 +65,15 @@ impl JsonReport {
     fn new(path: &Path, sink: Box<dyn Write>) -> Self {
         let scenarios = RefCell::default();
         Self { path: path.to_owned(), sink: RefCell::new(sink), scenarios }
+    }
+
+    /// Notes a file that cannot be played.
+    pub fn refused(&self, file: &Path, why: &str) {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let base = unplayed(&name, &file.to_string_lossy(), 0);
+        let result = broken(base, FailureKind::Invalid, why);
+        let entry = Entry { result, repetition: 0, attempts: 0, flaky: false, run_dir: None };
+        self.scenarios.borrow_mut().push(entry);
     }
 
     /// Writes the document. An error says which file it was.

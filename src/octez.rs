@@ -1,0 +1,3 @@
+//! What is particular to Octez daemons.
+
+pub mod events;

@@ -1,0 +1,200 @@
+//! The events that Octez daemons can emit, with their level and section: what a test may name without having seen it.
+//!
+//! From `delegate_events.ml`, `lib_agnostic_baker/events.ml` and the node's event modules of Octez v25. A name that is
+//! not here may still exist; one that is here and never turns up was not emitted.
+
+use crate::daemon::{Kind, Level};
+
+/// One event that a daemon can emit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownEvent {
+    /// With its version, such as `daemon_start.v0`. A trailing `*` stands for the protocol and the version.
+    pub name: &'static str,
+    pub level: Level,
+    /// Outermost first; `*` stands for the protocol.
+    pub section: &'static [&'static str],
+}
+
+impl KnownEvent {
+    /// Whether an event of this name is meant.
+    pub fn is_named(&self, name: &str) -> bool {
+        match self.name.strip_suffix('*') {
+            Some(stem) => name.strip_prefix(stem).is_some_and(|rest| rest.ends_with(".v0")),
+            None => self.name == name,
+        }
+    }
+
+    /// The name that sink configurations match, without version.
+    pub fn simple_name(&self) -> &'static str {
+        self.name.strip_suffix(".v0").unwrap_or(self.name)
+    }
+}
+
+/// The events of daemons of this kind; none for a kind that is not Octez's.
+pub fn known_events(kind: Kind) -> &'static [KnownEvent] {
+    match kind {
+        Kind::Accuser => ACCUSER,
+        Kind::Node => NODE,
+        Kind::Process => &[],
+    }
+}
+
+/// The event of this kind and name, if it is known.
+pub fn known_event(kind: Kind, name: &str) -> Option<&'static KnownEvent> {
+    known_events(kind).iter().find(|event| event.is_named(name))
+}
+
+const fn event(name: &'static str, level: Level, section: &'static [&'static str]) -> KnownEvent {
+    KnownEvent { name, level, section }
+}
+
+const SINK: &[&str] = &["internal_event_unix"];
+const DENUNCIATION: &[&str] = &["*", "delegate", "denunciation"];
+const SCHEDULING: &[&str] = &["*", "delegate", "baking-scheduling"];
+const AGENT: &[&str] = &["agnostic-agent"];
+
+const ACCUSER: &[KnownEvent] = &[
+    event("uri_loaded_from_env.v0", Level::Notice, SINK),
+    event("double_baking_detected.v0", Level::Notice, DENUNCIATION),
+    event("double_baking_denounced.v0", Level::Notice, DENUNCIATION),
+    event("double_baking_but_not.v0", Level::Debug, DENUNCIATION),
+    event("double_attestation_detected.v0", Level::Notice, DENUNCIATION),
+    event("double_attestation_denounced.v0", Level::Notice, DENUNCIATION),
+    event("attestation_conflict_ignored.v0", Level::Debug, DENUNCIATION),
+    event("double_preattestation_detected.v0", Level::Notice, DENUNCIATION),
+    event("double_preattestation_denounced.v0", Level::Notice, DENUNCIATION),
+    event("preattestation_conflict_ignored.v0", Level::Debug, DENUNCIATION),
+    event("double_consensus_already_denounced.v0", Level::Debug, DENUNCIATION),
+    event("consensus_operation_too_old.v0", Level::Debug, DENUNCIATION),
+    event("consensus_operation_too_far_in_future.v0", Level::Debug, DENUNCIATION),
+    event("accuser_saw_block.v0", Level::Debug, DENUNCIATION),
+    event("accuser_processed_block.v0", Level::Notice, DENUNCIATION),
+    event("accuser_block_error.v0", Level::Error, DENUNCIATION),
+    event("protocol_change_detected.v0", Level::Error, DENUNCIATION),
+    event("unexpected_pruned_block.v0", Level::Error, DENUNCIATION),
+    event("fetch_operations_error.v0", Level::Error, DENUNCIATION),
+    event("inconsistent_attestation.v0", Level::Error, DENUNCIATION),
+    event("invalid_level_conversion.v0", Level::Error, DENUNCIATION),
+    event("daemon_setup.v0", Level::Info, SCHEDULING),
+    event("daemon_start.v0", Level::Info, SCHEDULING),
+    event("daemon_connection_lost.v0", Level::Error, SCHEDULING),
+    event("daemon_error.v0", Level::Error, SCHEDULING),
+    event("daemon_wakeup.v0", Level::Debug, SCHEDULING),
+    event("cannot_fetch_event.v0", Level::Info, SCHEDULING),
+    event("stalling_rpc.v0", Level::Warning, &["*", "baker", "rpc"]),
+    event("block-seen-*", Level::Info, &[]),
+    event("starting_daemon.v0", Level::Notice, AGENT),
+    event("stopping_daemon.v0", Level::Notice, AGENT),
+    event("starting_agent.v0", Level::Notice, AGENT),
+    event("agent_running.v0", Level::Notice, AGENT),
+    event("stopping_agent.v0", Level::Notice, AGENT),
+    event("protocol_encountered.v0", Level::Notice, AGENT),
+    event("waiting_for_active_protocol.v0", Level::Notice, AGENT),
+    event("become_old_agent.v0", Level::Notice, AGENT),
+    event("old_baker_stopped.v0", Level::Notice, AGENT),
+    event("period_status.v0", Level::Notice, AGENT),
+    event("head_stream_ended.v0", Level::Notice, AGENT),
+    event("head_stream_reconnected.v0", Level::Notice, AGENT),
+    event("retry_on_disconnection.v0", Level::Warning, AGENT),
+    event("agnostic_daemon_monitoring_head_from_node.v0", Level::Debug, AGENT),
+    event("agnostic_daemon_skipping_lower_or_equal_level.v0", Level::Debug, AGENT),
+    event("new_head.v0", Level::Debug, AGENT),
+];
+
+const MAIN: &[&str] = &["node", "main"];
+const IDENTITY: &[&str] = &["node", "identity"];
+const CONFIG: &[&str] = &["node", "config", "validation"];
+const NODE_VALIDATOR: &[&str] = &["node", "validator"];
+const STORE: &[&str] = &["node", "store"];
+const CHAIN: &[&str] = &["validator", "chain"];
+const BLOCK: &[&str] = &["validator", "block"];
+const PREVALIDATOR: &[&str] = &["prevalidator"];
+
+const NODE: &[KnownEvent] = &[
+    event("uri_loaded_from_env.v0", Level::Notice, SINK),
+    event("starting_node.v0", Level::Notice, MAIN),
+    event("node_is_ready.v0", Level::Notice, MAIN),
+    event("shutting_down_node.v0", Level::Notice, MAIN),
+    event("bye.v0", Level::Notice, MAIN),
+    event("starting_local_rpc_server.v0", Level::Notice, MAIN),
+    event("starting_metrics_server.v0", Level::Notice, MAIN),
+    event("disabled_discovery_addr.v0", Level::Notice, MAIN),
+    event("disabled_listen_addr.v0", Level::Notice, MAIN),
+    event("shutting_down_local_rpc_server.v0", Level::Info, MAIN),
+    event("starting_internal_rpc_server.v0", Level::Info, MAIN),
+    event("read_identity.v0", Level::Notice, IDENTITY),
+    event("identity_generated.v0", Level::Notice, IDENTITY),
+    event("generating_identity.v0", Level::Notice, IDENTITY),
+    event("config_validation_success.v0", Level::Notice, CONFIG),
+    event("p2p-initialization.v0", Level::Notice, &["node"]),
+    event("activate_chain.v0", Level::Notice, NODE_VALIDATOR),
+    event("shutdown_block_validator.v0", Level::Info, NODE_VALIDATOR),
+    event("shutdown_chain_validator.v0", Level::Info, NODE_VALIDATOR),
+    event("head_increment.v0", Level::Notice, CHAIN),
+    event("branch_switch.v0", Level::Notice, CHAIN),
+    event("ignore_head.v0", Level::Notice, CHAIN),
+    event("bootstrapped.v0", Level::Notice, CHAIN),
+    event("synchronisation_status.v0", Level::Notice, CHAIN),
+    event("connection.v0", Level::Info, CHAIN),
+    event("disconnection.v0", Level::Info, CHAIN),
+    event("block_info.v0", Level::Debug, CHAIN),
+    event("set_head.v0", Level::Info, STORE),
+    event("store_block.v0", Level::Info, STORE),
+    event("start_merging_stores.v0", Level::Info, STORE),
+    event("end_merging_stores.v0", Level::Info, STORE),
+    event("start_cementing_blocks.v0", Level::Info, STORE),
+    event("validation_and_application_success.v0", Level::Info, BLOCK),
+    event("validation_success.v0", Level::Info, BLOCK),
+    event("validation_failure.v0", Level::Notice, BLOCK),
+    event("application_failure.v0", Level::Notice, BLOCK),
+    event("validating_block.v0", Level::Debug, BLOCK),
+    event("validated_block.v0", Level::Debug, BLOCK),
+    event("applying_block.v0", Level::Debug, BLOCK),
+    event("operation_injected.v0", Level::Notice, PREVALIDATOR),
+    event("request_completed_info.v0", Level::Info, PREVALIDATOR),
+    event("request_completed_debug.v0", Level::Debug, PREVALIDATOR),
+    event("request_failed.v0", Level::Notice, PREVALIDATOR),
+    event("operation_classified.v0", Level::Debug, PREVALIDATOR),
+    event("operations_to_reclassify.v0", Level::Debug, PREVALIDATOR),
+    event("banned_operation_encountered.v0", Level::Debug, PREVALIDATOR),
+    event("operation_not_fetched.v0", Level::Debug, PREVALIDATOR),
+    event("validator_process_initialized.v0", Level::Info, &["external_validator", "process"]),
+    event("validator_hypervisee_initialized.v0", Level::Info, &["external_validator", "process"]),
+    event("store_synchronized_on_head.v0", Level::Notice, &["rpc", "process"]),
+    event("starting_rpc_server.v0", Level::Notice, &["rpc", "process"]),
+    event("rpc_process_started.v0", Level::Info, &["rpc", "process"]),
+    event("new_connection.v0", Level::Info, &["p2p", "pool"]),
+    event("disconnected.v0", Level::Info, &["p2p", "conn"]),
+    event("authenticate_status.v0", Level::Debug, &["p2p", "connect_handler"]),
+    event("maintenance_started.v0", Level::Info, &["p2p", "maintenance"]),
+    event("maintenance_ended.v0", Level::Info, &["p2p", "maintenance"]),
+    event("save_metadata.v0", Level::Info, &["p2p", "pool"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_by_name_and_kind() {
+        let level = |kind, name| known_event(kind, name).map(|event| event.level);
+        assert_eq!(level(Kind::Accuser, "daemon_start.v0"), Some(Level::Info));
+        assert_eq!(level(Kind::Accuser, "accuser_saw_block.v0"), Some(Level::Debug));
+        assert_eq!(level(Kind::Accuser, "block-seen-025-PsUshuai.v0"), Some(Level::Info));
+        assert_eq!(level(Kind::Accuser, "block-seen-alpha.v0"), Some(Level::Info));
+        assert_eq!(level(Kind::Accuser, "block-seen-alpha"), None);
+        assert_eq!(level(Kind::Accuser, "daemon_start"), None);
+        assert_eq!(level(Kind::Accuser, "head_increment.v0"), None);
+        assert_eq!(level(Kind::Node, "head_increment.v0"), Some(Level::Notice));
+        assert_eq!(level(Kind::Process, "head_increment.v0"), None);
+    }
+
+    #[test]
+    fn no_name_stands_twice_in_a_table() {
+        for kind in [Kind::Accuser, Kind::Node] {
+            let mut names: Vec<_> = known_events(kind).iter().map(|event| event.name).collect();
+            names.sort_unstable();
+            names.windows(2).for_each(|pair| assert_ne!(pair[0], pair[1]));
+        }
+    }
+}
