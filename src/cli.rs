@@ -45,7 +45,7 @@ Examples:
     name = "tribunal",
     version,
     arg_required_else_help = true,
-    max_term_width = 100,
+    max_term_width = 80,
     styles = STYLES,
     after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
     disable_help_subcommand = true,
@@ -324,8 +324,8 @@ fn predicate(text: &str) -> Result<Predicate, String> {
         let length = text.get(span).map_or(0, |part| part.chars().count()).max(1);
         format!("{message}\n  {text}\n  {:before$}{}", "", "^".repeat(length))
     };
-    let predicate = Predicate::parse(text)
-        .map_err(|error| at(error.span.clone(), &error.to_string()))?;
+    let predicate =
+        Predicate::parse(text).map_err(|error| at(error.span.clone(), &error.to_string()))?;
     match predicate.references().variables.first() {
         None => Ok(predicate),
         Some(variable) => Err(at(variable.span.clone(), "there are no variables here")),

@@ -24,9 +24,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Sandbox(SandboxCommand::Install { dir }) => {
             simple::install_sandbox(&dir, &streams).map(ExitCode::from)
         }
-        Command::Completions { shell } => {
-            simple::completions(shell, &streams).map(ExitCode::from)
-        }
+        Command::Completions { shell } => simple::completions(shell, &streams).map(ExitCode::from),
     };
     done.unwrap_or_else(|error| error.tell(&streams).into())
 }

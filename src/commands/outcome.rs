@@ -18,7 +18,7 @@ use super::streams::Streams;
 pub enum CommandError {
     #[error(transparent)]
     Discover(#[from] DiscoverError),
-    #[error("nothing is selected: {of} scenario(s) were found, and -k and -t leave none")]
+    #[error("nothing is selected: -k and -t leave none of {of} scenarios")]
     NothingSelected { of: usize },
     #[error("no folder of Octez programs: {}", path.display())]
     NoOctezFolder { path: PathBuf },
@@ -38,8 +38,6 @@ pub enum CommandError {
     Output(#[from] io::Error),
     #[error("cannot find the program that is running")]
     OwnProgram(#[source] io::Error),
-    #[error(transparent)]
-    Install(#[from] tribunal::sandbox::install::InstallError),
 }
 
 impl CommandError {

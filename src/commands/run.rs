@@ -53,11 +53,7 @@ fn list(args: &RunArgs, streams: &Streams) -> Result<Exit, CommandError> {
     }
 }
 
-fn work(
-    args: &RunArgs,
-    front: Option<FrontLink>,
-    streams: &Streams,
-) -> Result<Exit, CommandError> {
+fn work(args: &RunArgs, front: Option<FrontLink>, streams: &Streams) -> Result<Exit, CommandError> {
     let out = out(&args.reporting);
     let json = args.reporting.json.as_deref().map(JsonReport::create).transpose()?.map(Rc::new);
     let cases = match selected(args, &out, streams)? {
@@ -73,8 +69,10 @@ fn work(
     let options = options(args, out)?;
     let terminal = Rc::new(terminal(&args.reporting, streams));
     let observer = Rc::new((terminal, json.clone()));
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::Begin)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::Begin)?;
     let report = runtime.block_on(async {
         let interrupts = Interrupts::listen(front).map_err(CommandError::Begin)?;
         let interrupts = forwarded(interrupts);
@@ -114,10 +112,8 @@ fn selected(args: &RunArgs, out: &Path, streams: &Streams) -> Result<Selected, C
         return Ok(Selected::Refused(read, exit));
     }
     let of = read.cases.len();
-    let selection = Selection {
-        names: args.selection.names.clone(),
-        tags: args.selection.tags.clone(),
-    };
+    let selection =
+        Selection { names: args.selection.names.clone(), tags: args.selection.tags.clone() };
     let mut cases = read.cases;
     cases.retain(|case| selection.selects(case));
     if cases.is_empty() {

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::text::{BAD, DIM, ODD, STRONG, WIDTH, duration, harmless, labelled, styled, wrapped};
 use crate::daemon::signal_name;
 use crate::scenario::result::{
-    Cause, DaemonResult, DaemonState, Exit, Failure, FailureKind, IncarnationResult, ScenarioResult,
+    Cause, DaemonResult, DaemonState, Exit, Failure, FailureKind, IncarnationResult, Outcome,
+    ScenarioResult,
 };
 
 /// Longer lines of a file are shown in part.
@@ -73,7 +74,8 @@ fn head(result: &ScenarioResult, failure: &Failure) -> String {
     };
     let after = duration(step.map_or(result.duration_s, |step| step.duration_s));
     let what = if what.is_empty() { String::new() } else { format!("  {what}") };
-    let failed = format!("FAILED after {after}");
+    let word = if result.outcome == Outcome::Error { "ERROR" } else { "FAILED" };
+    let failed = format!("{word} after {after}");
     let seed = format!("seed {}", result.seed);
     let reason = reason(failure);
     let used = [&place, &what, &failed, reason, &seed].map(|text| text.chars().count());
@@ -272,7 +274,7 @@ mod tests {
     use super::*;
     use crate::run::player::unplayed;
     use crate::scenario::result::{
-        FaultResult, Nearest, Outcome, Searched, StepOutcome, StepResult, Wanted,
+        FaultResult, Nearest, Searched, StepOutcome, StepResult, Wanted,
     };
 
     const SOURCE: &str = "name: a\nsteps:\n  - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }\n";

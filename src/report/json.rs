@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::run::{Notice, Observer, Played, RunReport, Summary, Verdict};
 use crate::run::player::{broken, unplayed};
+use crate::run::{Notice, Observer, Played, RunReport, Summary, Verdict};
 use crate::scenario::result::{FailureKind, ScenarioResult, VERSION};
 
 #[derive(Debug, thiserror::Error)]

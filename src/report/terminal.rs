@@ -289,7 +289,7 @@ fn summary_line(summary: &Summary) -> String {
         (u64::from(summary.passed), "passed", GOOD),
         (u64::from(summary.flaky), "flaky", ODD),
         (u64::from(summary.failed), "failed", BAD),
-        (u64::from(summary.error), "error", BAD),
+        (u64::from(summary.error), if summary.error == 1 { "error" } else { "errors" }, BAD),
         (u64::from(summary.interrupted), "interrupted", ODD),
         (summary.not_played, "not played", ODD),
     ];

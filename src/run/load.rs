@@ -72,7 +72,10 @@ mod tests {
     #[test]
     fn the_head_of_a_file_describes_it() {
         let table = [
-            ("# yaml-language-server: $schema=x\n# Shows this\n# and that.\n#\n# More.\nname: a", Some("Shows this and that.")),
+            (
+                "# yaml-language-server: $schema=x\n# Shows this\n# and that.\n#\n# More.\nname: a",
+                Some("Shows this and that."),
+            ),
             ("#\n#  Indented. \nname: a", Some("Indented.")),
             ("name: a\n# not the head", None),
             ("", None),
@@ -102,6 +105,9 @@ mod tests {
         assert_eq!(read.cases.len(), 1);
         let good = &read.cases[0];
         assert_eq!((good.name.as_str(), good.seed), ("good", Some(7)));
-        assert_eq!((good.tags.as_slice(), good.description.as_deref()), (&["x".to_owned()][..], Some("Good.")));
+        assert_eq!(
+            (good.tags.as_slice(), good.description.as_deref()),
+            (&["x".to_owned()][..], Some("Good."))
+        );
     }
 }

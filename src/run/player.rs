@@ -44,3 +44,17 @@ pub fn broken(
 ) -> ScenarioResult {
     ScenarioResult { outcome: Outcome::Error, failure: Some(Failure::new(kind, message)), ..base }
 }
+
+/// The player of scenario files.
+pub fn scenarios() -> std::rc::Rc<dyn Player> {
+    std::rc::Rc::new(Missing)
+}
+
+struct Missing;
+
+impl Player for Missing {
+    fn play<'a>(&'a self, job: &'a Job, _listener: &'a dyn Listener) -> Playing<'a> {
+        let base = unplayed("", &job.file.to_string_lossy(), job.seed);
+        Box::pin(async { broken(base, FailureKind::Environment, "the player is not there yet") })
+    }
+}

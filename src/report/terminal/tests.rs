@@ -55,6 +55,7 @@ fn play(terminal: &Terminal, name: &str, attempt: u32, verdict: Option<Verdict>)
         result.outcome = Outcome::Passed;
     } else {
         result = broken(result, FailureKind::Assert, "1 == 2 is false");
+        result.outcome = Outcome::Failed;
     }
     let played = Played { unit, result, run_dir: None, verdict };
     terminal.notice(Notice::PlayEnded { case: &case, played: &played });
