@@ -11,13 +11,19 @@ pub mod client;
 pub mod console;
 pub mod globals;
 pub mod hash;
+pub mod install;
 pub mod keys;
+pub mod node;
 pub mod operation;
+pub mod program;
 pub mod protocol;
 pub mod rpc_client;
 pub mod signals;
 pub mod sink;
 pub mod wire;
+
+pub use self::install::{InstallError, install};
+pub use self::program::{Program, run};
 
 /// The release that the stand-ins say they are.
 pub const VERSION: &str = "25.1";

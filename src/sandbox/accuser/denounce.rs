@@ -23,9 +23,10 @@ pub struct Evidence {
 
 /// Has the node lay out the operation. Nobody signs it: two accusers that choose one branch make one and the same operation.
 ///
-/// The branch is the block five below the head, which is considered final; lower down it is the first block after genesis.
+/// The branch is the block five below the head, which is considered final; lower down it is the first block after genesis,
+/// since genesis itself has no protocol that knows of operations.
 pub async fn forge(client: &RpcClient, level: u32, contents: Value) -> Result<Evidence, RpcError> {
-    let block = if level < 5 { "1" } else { "head~5" };
+    let block = if level <= 5 { "1" } else { "head~5" };
     let base = format!("/chains/main/blocks/{block}");
     let branch = client.get_string(&format!("{base}/hash"), "block hash").await?;
     let path = format!("{base}/helpers/forge/operations");

@@ -174,13 +174,22 @@ impl Chain {
         &mut self,
         candidate: Candidate,
     ) -> Result<Option<(Arc<Block>, Adoption)>, InvalidBlock> {
+        let checked = self.check(candidate)?;
+        Ok(checked.map(|block| (Arc::clone(&block), self.add(block))))
+    }
+
+    /// The block that this candidate would be. A known block is `Ok(None)`.
+    pub fn check(&self, candidate: Candidate) -> Result<Option<Arc<Block>>, InvalidBlock> {
         if self.blocks.contains_key(&candidate.header.hash()) {
             return Ok(None);
         }
-        let block = Arc::new(self.validate(candidate)?);
+        self.validate(candidate).map(|block| Some(Arc::new(block)))
+    }
+
+    /// Adds a checked block; the head may change.
+    pub fn add(&mut self, block: Arc<Block>) -> Adoption {
         self.blocks.insert(block.hash, Arc::clone(&block));
-        let adoption = self.adopt(&block);
-        Ok(Some((block, adoption)))
+        self.adopt(&block)
     }
 
     fn adopt(&mut self, block: &Arc<Block>) -> Adoption {

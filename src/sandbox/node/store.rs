@@ -19,6 +19,8 @@ use crate::sandbox::wire::DecodeError;
 #[derive(Debug)]
 pub struct Store {
     file: File,
+    /// Bytes of whole lines.
+    length: u64,
 }
 
 /// A block as text: on disk and between peers.
@@ -58,13 +60,20 @@ impl Store {
         let (chain, length) = replay(&bytes);
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
-        Ok((Self { file }, chain))
+        Ok((Self { file, length }, chain))
     }
 
+    /// Adds a block. After a failure the file is as it was before.
     pub fn append(&mut self, block: &Block) -> io::Result<()> {
         let mut line = serde_json::to_vec(&BlockText::of(block))?;
         line.push(b'\n');
-        self.file.write_all(&line)
+        if let Err(error) = self.file.write_all(&line) {
+            self.file.set_len(self.length)?;
+            self.file.seek(SeekFrom::End(0))?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        Ok(())
     }
 }
 
