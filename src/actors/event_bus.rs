@@ -18,10 +18,10 @@ use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
-use self::scans::ScanJob;
 pub(crate) use self::scans::StepScans;
-use self::waits::Port;
 pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Reply, Unregister, Why};
+use self::scans::ScanJob;
+use self::waits::Port;
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Kind};
 use crate::event::decode::Envelope;
