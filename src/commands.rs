@@ -9,7 +9,6 @@ mod streams;
 
 use std::process::ExitCode;
 
-use self::outcome::CommandError;
 use self::streams::Streams;
 use crate::cli::{Cli, Command, SandboxCommand};
 
@@ -17,14 +16,14 @@ use crate::cli::{Cli, Command, SandboxCommand};
 pub fn execute(cli: Cli) -> ExitCode {
     let streams = Streams::new(cli.color);
     let done = match cli.command {
-        Command::Run(args) => run::run(*args, &streams),
-        Command::Check(args) => check::check(&args, &streams).map(ExitCode::from),
-        Command::Events(args) => events::events(args, &streams).map(ExitCode::from),
-        Command::Schema => simple::schema(&streams).map(ExitCode::from),
+        Command::Run(args) => run::run(*args, streams),
+        Command::Check(args) => check::check(&args, streams).map(ExitCode::from),
+        Command::Events(args) => events::events(args, streams).map(ExitCode::from),
+        Command::Schema => simple::schema(streams).map(ExitCode::from),
         Command::Sandbox(SandboxCommand::Install { dir }) => {
-            simple::install_sandbox(&dir, &streams).map(ExitCode::from)
+            simple::install_sandbox(&dir, streams).map(ExitCode::from)
         }
-        Command::Completions { shell } => simple::completions(shell, &streams).map(ExitCode::from),
+        Command::Completions { shell } => simple::completions(shell, streams).map(ExitCode::from),
     };
-    done.unwrap_or_else(|error| error.tell(&streams).into())
+    done.unwrap_or_else(|error| error.tell(streams).into())
 }

@@ -1,16 +1,24 @@
 //! The program `tribunal`: reads its arguments, does what they say, and answers with an exit code.
+//!
+//! Called by the name of an Octez program, it is the sandbox's stand-in for that program.
 
 mod cli;
 mod commands;
 
+use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 use tribunal::run::Exit;
+use tribunal::sandbox::{self, Program};
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(program) = arguments.first().and_then(|name| Program::from_argv0(name)) {
+        return sandbox::run(program, arguments);
+    }
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => {

@@ -9,7 +9,7 @@ use super::outcome::CommandError;
 use super::streams::Streams;
 use crate::cli::CheckArgs;
 
-pub fn check(args: &CheckArgs, streams: &Streams) -> Result<Exit, CommandError> {
+pub fn check(args: &CheckArgs, streams: Streams) -> Result<Exit, CommandError> {
     let files = discover(&args.paths)?;
     let number = files.len();
     let read = read(files, &[]);

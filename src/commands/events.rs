@@ -10,7 +10,7 @@ use super::outcome::CommandError;
 use super::streams::Streams;
 use crate::cli::EventsArgs;
 
-pub fn events(args: EventsArgs, streams: &Streams) -> Result<Exit, CommandError> {
+pub fn events(args: EventsArgs, streams: Streams) -> Result<Exit, CommandError> {
     let mut run = RecordedRun::open(RunDir::new(args.run_dir))?;
     let filter = Filter { from: args.from, event: args.event, predicate: args.predicate };
     let format = if args.json { Format::JsonLines } else { Format::Text };

@@ -38,6 +38,8 @@ pub enum CommandError {
     Output(#[from] io::Error),
     #[error("cannot find the program that is running")]
     OwnProgram(#[source] io::Error),
+    #[error(transparent)]
+    Install(#[from] tribunal::sandbox::install::InstallError),
 }
 
 impl CommandError {
@@ -51,7 +53,7 @@ impl CommandError {
     }
 
     /// Tells it on standard error, and which exit code it is.
-    pub fn tell(&self, streams: &Streams) -> Exit {
+    pub fn tell(&self, streams: Streams) -> Exit {
         let exit = self.exit();
         if exit != Exit::Passed {
             let mut text = format!("tribunal: {self}");

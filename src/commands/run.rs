@@ -1,6 +1,6 @@
 //! `tribunal run`: from arguments to a run, and from the run to an exit code.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -32,7 +32,7 @@ const OCTEZ_VARIABLE: &str = "TRIBUNAL_OCTEZ";
 const ABANDON_AFTER: Duration = Duration::from_secs(1);
 
 /// Plays in a second process, over which this one stands so that nothing can be left behind.
-pub fn run(args: RunArgs, streams: &Streams) -> Result<ExitCode, CommandError> {
+pub fn run(args: RunArgs, streams: Streams) -> Result<ExitCode, CommandError> {
     if args.selection.list {
         return list(&args, streams).map(ExitCode::from);
     }
@@ -42,7 +42,7 @@ pub fn run(args: RunArgs, streams: &Streams) -> Result<ExitCode, CommandError> {
     }
 }
 
-fn list(args: &RunArgs, streams: &Streams) -> Result<Exit, CommandError> {
+fn list(args: &RunArgs, streams: Streams) -> Result<Exit, CommandError> {
     let out = out(&args.reporting);
     match selected(args, &out, streams)? {
         Selected::Cases(cases) => {
@@ -53,7 +53,12 @@ fn list(args: &RunArgs, streams: &Streams) -> Result<Exit, CommandError> {
     }
 }
 
-fn work(args: &RunArgs, front: Option<FrontLink>, streams: &Streams) -> Result<Exit, CommandError> {
+fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Exit, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(CommandError::Begin)?;
+    // First of all, so that a signal during the preparations is not lost, nor ends us by itself.
+    let interrupts = runtime.block_on(listen(front)).map_err(CommandError::Begin)?;
+
     let out = out(&args.reporting);
     let json = args.reporting.json.as_deref().map(JsonReport::create).transpose()?.map(Rc::new);
     let cases = match selected(args, &out, streams)? {
@@ -67,19 +72,10 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: &Streams) -> Result<E
     };
     run_dir::prepare(&out)?;
     let options = options(args, out)?;
-    let terminal = Rc::new(terminal(&args.reporting, streams));
-    let observer = Rc::new((terminal, json.clone()));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(CommandError::Begin)?;
-    let report = runtime.block_on(async {
-        let interrupts = Interrupts::listen(front).map_err(CommandError::Begin)?;
-        let interrupts = forwarded(interrupts);
-        Ok::<_, CommandError>(
-            run::play_all(&cases, &options, run::player::scenarios(), observer, interrupts).await,
-        )
-    })?;
+    let observer = Rc::new((terminal(&args.reporting, streams), json.clone()));
+    let player = run::player::scenarios();
+    let play = run::play_all(&cases, &options, player, observer, interrupts);
+    let report = runtime.block_on(play);
     if let Some(json) = json {
         json.write(&report)?;
     }
@@ -87,10 +83,12 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: &Streams) -> Result<E
 }
 
 /// The interrupts of this process, as a channel; it ends with the runtime.
-fn forwarded(mut interrupts: Interrupts) -> mpsc::UnboundedReceiver<run::Interrupt> {
+#[expect(clippy::unused_async, reason = "listening needs the runtime that this is run by")]
+async fn listen(front: Option<FrontLink>) -> io::Result<mpsc::UnboundedReceiver<run::Interrupt>> {
+    let mut interrupts = Interrupts::listen(front)?;
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move { while sender.send(interrupts.next().await).is_ok() {} });
-    receiver
+    Ok(receiver)
 }
 
 enum Selected {
@@ -100,7 +98,7 @@ enum Selected {
 }
 
 /// Reads all files, then chooses among their scenarios.
-fn selected(args: &RunArgs, out: &Path, streams: &Streams) -> Result<Selected, CommandError> {
+fn selected(args: &RunArgs, out: &Path, streams: Streams) -> Result<Selected, CommandError> {
     let read = read(discover(&args.paths)?, &args.playing.vars);
     let colour = streams.err_colour();
     if !args.reporting.quiet {
@@ -135,7 +133,7 @@ fn out(args: &ReportingArgs) -> PathBuf {
     })
 }
 
-fn terminal(args: &ReportingArgs, streams: &Streams) -> Terminal {
+fn terminal(args: &ReportingArgs, streams: Streams) -> Terminal {
     let volume = match (args.verbose, args.quiet) {
         (true, _) => Volume::Verbose,
         (_, true) => Volume::Quiet,

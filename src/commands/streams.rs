@@ -25,16 +25,16 @@ impl Streams {
         Self { choice }
     }
 
-    pub fn out(&self) -> AutoStream<io::Stdout> {
+    pub fn out(self) -> AutoStream<io::Stdout> {
         AutoStream::new(io::stdout(), self.choice)
     }
 
-    pub fn err(&self) -> AutoStream<io::Stderr> {
+    pub fn err(self) -> AutoStream<io::Stderr> {
         AutoStream::new(io::stderr(), self.choice)
     }
 
     /// Whether text on standard error has colours.
-    pub fn err_colour(&self) -> Colour {
+    pub fn err_colour(self) -> Colour {
         match self.err().current_choice() {
             ColorChoice::Never => Colour::Plain,
             _ => Colour::Ansi,
@@ -42,14 +42,14 @@ impl Streams {
     }
 
     /// Writes text to standard output.
-    pub fn print(&self, text: &str) -> io::Result<()> {
+    pub fn print(self, text: &str) -> io::Result<()> {
         let mut out = self.out();
         out.write_all(text.as_bytes())?;
         out.flush()
     }
 
     /// Writes text to standard error; that nobody may read it any more is no error of ours.
-    pub fn tell(&self, text: &str) {
+    pub fn tell(self, text: &str) {
         let _ = self.err().write_all(text.as_bytes());
     }
 }

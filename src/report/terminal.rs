@@ -75,8 +75,7 @@ impl Terminal {
         };
         let status = (status == StatusLine::Drawn && volume == Volume::Normal).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let template = "{elapsed_precise} {wide_msg}";
-            bar.set_style(ProgressStyle::with_template(template).expect("the template is legal"));
+            bar.set_style(status_style());
             bar
         });
         Self { state: RefCell::new(state), status, volume }
@@ -235,6 +234,10 @@ impl Observer for Terminal {
             Notice::RunEnded(report) => self.finished(state, report),
         }
     }
+}
+
+fn status_style() -> ProgressStyle {
+    ProgressStyle::with_template("{elapsed_precise} {wide_msg}").expect("the template is legal")
 }
 
 /// The same colour for the same name, the colours in turn.

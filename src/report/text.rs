@@ -1,6 +1,6 @@
 //! Text for a terminal of 80 columns: colours, wrapping, and bytes of others made harmless.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use anstyle::{AnsiColor, Color, Style};
 
@@ -45,31 +45,24 @@ pub fn labelled(label: &str, style: Style, text: &str) -> String {
     const COLUMN: usize = 10;
     let indent = format!("{:COLUMN$}  ", "");
     let gap = COLUMN.saturating_sub(label.chars().count() + 2).max(1);
-    let mut block = String::new();
-    for (number, line) in wrapped(text, WIDTH - COLUMN - 2).iter().enumerate() {
-        let written = match number {
-            0 => writeln!(block, "  {}{:gap$}  {line}", styled(style, label), ""),
-            _ => writeln!(block, "{indent}{line}"),
-        };
-        written.expect("a string takes all text");
-    }
-    block
+    let lines = wrapped(text, WIDTH - COLUMN - 2).join(&format!("\n{indent}"));
+    format!("  {}{:gap$}  {lines}\n", styled(style, label), "")
 }
 
 /// The text in lines of at most `width` characters, broken at blanks; a longer word has a line of its own.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is at least one");
-        if line.is_empty() {
-            line.push_str(word);
-        } else if line.chars().count() + 1 + word.chars().count() <= width {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(word.to_owned());
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(std::mem::take(&mut line));
         }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
     }
+    lines.push(line);
     lines
 }
 

@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         let mut abandoned = false;
         loop {
             while self.plays.len() < self.options.jobs
-                && let Some(unit) = self.plan.next()
+                && let Some(unit) = self.plan.next_unit()
             {
                 self.begin(unit);
             }
@@ -198,14 +198,11 @@ impl<'a> Session<'a> {
         };
         let played = Played { unit, result, run_dir, verdict };
         self.retried.remove(&unit);
-        match verdict {
-            Some(verdict) => self.conclude(&played, verdict),
-            None => {
-                self.observer
-                    .notice(Notice::PlayEnded { case: &self.cases[unit.case], played: &played });
-                self.retried.insert(Unit { attempt: unit.attempt + 1, ..unit }, played);
-            }
+        if let Some(verdict) = verdict {
+            return self.conclude(&played, verdict);
         }
+        self.observer.notice(Notice::PlayEnded { case: &self.cases[unit.case], played: &played });
+        self.retried.insert(Unit { attempt: unit.attempt + 1, ..unit }, played);
     }
 
     fn conclude(&mut self, played: &Played, verdict: Verdict) {

@@ -89,7 +89,7 @@ impl Plan {
     }
 
     /// The next unit to begin, `None` if there is none now; a result may bring a retry.
-    pub fn next(&mut self) -> Option<Unit> {
+    pub fn next_unit(&mut self) -> Option<Unit> {
         if self.stopped {
             return None;
         }
@@ -109,7 +109,7 @@ impl Plan {
         Some(unit)
     }
 
-    /// Takes the result of a unit that [`Plan::next`] gave.
+    /// Takes the result of a unit that [`Plan::next_unit`] gave.
     pub fn ended(&mut self, unit: Unit, outcome: Outcome) -> Settled {
         if outcome == Outcome::Failed && unit.attempt <= self.policy.retries && !self.stopped {
             self.again.push_back(Unit { attempt: unit.attempt + 1, ..unit });
@@ -160,7 +160,7 @@ mod tests {
         let mut plan = Plan::new(cases, policy);
         let mut outcomes = outcomes.iter();
         let (mut units, mut verdicts) = (Vec::new(), Vec::new());
-        while let Some(unit) = plan.next() {
+        while let Some(unit) = plan.next_unit() {
             units.push((unit.case, unit.repetition, unit.attempt));
             let Some(&outcome) = outcomes.next() else { break };
             if let Settled::Finally(verdict) = plan.ended(unit, outcome) {
@@ -233,12 +233,12 @@ mod tests {
     #[test]
     fn after_a_stop_nothing_is_begun_and_nothing_retried() {
         let mut plan = Plan::new(3, Policy { retries: 1, ..Policy::default() });
-        let first = plan.next().expect("three are wanted");
-        let second = plan.next().expect("three are wanted");
+        let first = plan.next_unit().expect("three are wanted");
+        let second = plan.next_unit().expect("three are wanted");
         assert_eq!(plan.ended(first, Failed), Settled::Again);
         plan.stop();
         assert_eq!(plan.ended(second, Failed), Settled::Finally(Verdict::Failed));
-        assert_eq!(plan.next(), None);
+        assert_eq!(plan.next_unit(), None);
         assert_eq!(plan.not_played(), 1);
         assert_eq!(plan.abandoned().collect::<Vec<_>>(), [Unit { attempt: 2, ..first }]);
     }
@@ -246,6 +246,6 @@ mod tests {
     #[test]
     fn nothing_to_play_is_over_at_once() {
         let policy = Policy { repetitions: None, until_failure: true, ..Policy::default() };
-        assert_eq!(Plan::new(0, policy).next(), None);
+        assert_eq!(Plan::new(0, policy).next_unit(), None);
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::record::RunDir;
 use crate::scenario::result::{Outcome, ScenarioResult};
 
 /// Which run directories outlive the run.
@@ -108,7 +109,7 @@ pub fn create(out: &Path, name: &str) -> Result<PathBuf, RunDirError> {
 
 /// Writes `result.json`.
 pub fn write_result(run_dir: &Path, result: &ScenarioResult) -> Result<(), RunDirError> {
-    let path = run_dir.join("result.json");
+    let path = RunDir::new(run_dir).result();
     let write = || {
         let mut text = serde_json::to_vec_pretty(result)?;
         text.push(b'\n');
@@ -127,13 +128,11 @@ pub fn remove(run_dir: &Path) -> Result<(), RunDirError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
 
     #[test]
     fn a_run_directory_is_named_after_time_scenario_seed_and_attempt() {
-        let started = UNIX_EPOCH + Duration::from_secs(1_795_449_600);
+        let started = humantime::parse_rfc3339("2026-11-23T16:00:00Z").expect("a time");
         let table = [
             (
                 "An accuser, killed: still denounces!",

@@ -41,10 +41,7 @@ pub fn part(times: &[Option<f64>], shard: Shard) -> Vec<usize> {
     let mut loads = vec![(0.0_f64, 0_usize); shard.of.min(times.len().max(1))];
     let mut mine = Vec::new();
     for index in order {
-        // By time, then by number, so that scenarios of no length are spread as well.
-        let lightest = (0..loads.len())
-            .min_by(|&a, &b| loads[a].0.total_cmp(&loads[b].0).then(loads[a].1.cmp(&loads[b].1)))
-            .expect("there is at least one part");
+        let lightest = lightest(&loads);
         loads[lightest].0 += time(index);
         loads[lightest].1 += 1;
         if lightest + 1 == shard.part {
@@ -53,6 +50,17 @@ pub fn part(times: &[Option<f64>], shard: Shard) -> Vec<usize> {
     }
     mine.sort_unstable();
     mine
+}
+
+/// By time, then by number, so that scenarios of no length are spread as well; then the first.
+fn lightest(loads: &[(f64, usize)]) -> usize {
+    let mut lightest = 0;
+    for (index, load) in loads.iter().enumerate() {
+        if load.0.total_cmp(&loads[lightest].0).then(load.1.cmp(&loads[lightest].1)).is_lt() {
+            lightest = index;
+        }
+    }
+    lightest
 }
 
 fn median(times: &[Option<f64>]) -> Option<f64> {

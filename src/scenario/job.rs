@@ -24,7 +24,7 @@ pub struct Job {
     /// Replaces the file's `strict`.
     pub strict: Option<bool>,
     pub octez: OctezSource,
-    /// Exists, is empty, and is this play's own.
+    /// Exists, is empty, and is this play's own; relative to the working directory, maybe.
     pub run_dir: PathBuf,
     /// Tell the listener also of every event and line of output.
     pub live: bool,

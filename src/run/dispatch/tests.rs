@@ -1,6 +1,7 @@
 //! Orchestration, with plays that do nothing but end as they are told.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ pub fn options(out: &Path) -> Options {
         out: out.to_owned(),
         keep: Keep::Failed,
         live: false,
-        abandon_after: Duration::from_secs(60),
+        abandon_after: Duration::from_mins(1),
     }
 }
 
@@ -45,9 +46,9 @@ fn scripted<F: for<'a> Fn(&'a Job) -> Playing<'a> + 'static>(script: F) -> Rc<dy
 
 /// A player whose plays end at once, one outcome after the other.
 fn in_turn(outcomes: &[Outcome]) -> Rc<dyn Player> {
-    let outcomes = RefCell::new(outcomes.to_vec().into_iter());
+    let outcomes = RefCell::new(VecDeque::from(outcomes.to_vec()));
     scripted(move |job| {
-        let outcome = outcomes.borrow_mut().next().expect("more plays than outcomes");
+        let outcome = outcomes.borrow_mut().pop_front().expect("more plays than outcomes");
         let result = result(job, outcome);
         Box::pin(async move { result })
     })
@@ -129,7 +130,7 @@ fn run_interrupted(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let report = runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             play_all(&cases(number), &options, player, observer, receiver),
         )
         .await
