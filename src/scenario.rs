@@ -20,5 +20,5 @@ pub mod values;
 mod yaml;
 
 pub use self::diagnostic::{Colour, Diagnostic, Severity};
-pub use self::load::{Loaded, Overrides, ScenarioError, load};
+pub use self::load::{Loaded, Overrides, ScenarioError, load, load_source};
 pub use self::source::{Source, Span};

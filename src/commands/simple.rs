@@ -18,7 +18,7 @@ pub fn completions(shell: clap_complete::Shell, streams: Streams) -> Result<Exit
 }
 
 pub fn schema(streams: Streams) -> Result<Exit, CommandError> {
-    let schema = serde_json::json!({});
+    let schema = tribunal::scenario::schema::schema();
     streams.print(&format!("{schema:#}\n"))?;
     Ok(Exit::Passed)
 }

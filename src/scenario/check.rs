@@ -1,8 +1,16 @@
-//! What a file says that cannot be right, although every key of it is.
+//! What a file says that cannot be right, or is probably not meant, although every key of it is.
+//!
+//! One file per question: do the daemons make sense ([`daemons`]), do names mean something ([`names`]), can events come
+//! ([`events`]), has every variable a value ([`variables`]), is every mark set ([`marks`]), does what is started run
+//! ([`lifecycle`]). None of them runs anything.
 
-use super::diagnostic::Diagnostic;
-use super::model::Scenario;
+mod daemons;
+mod events;
+mod findings;
+mod lifecycle;
+mod marks;
+mod names;
+mod texts;
+mod variables;
 
-pub fn check(_scenario: &Scenario) -> Vec<Diagnostic> {
-    Vec::new()
-}
+pub use self::findings::check;

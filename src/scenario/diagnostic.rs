@@ -87,6 +87,16 @@ impl Diagnostic {
         self
     }
 
+    /// The same, if that place is in this file; dropped otherwise.
+    #[must_use]
+    pub(crate) fn also_in(self, source: &Arc<Source>, span: Span, text: &str) -> Self {
+        if Arc::ptr_eq(&self.source, source) && self.span != Some(span) {
+            self.also(span, text)
+        } else {
+            self
+        }
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }
@@ -126,7 +136,7 @@ impl Diagnostic {
         let end = self.source.line_range(last.line).end.max(start);
         let within = |span: Span| {
             let span = self.source.first_line_of(span);
-            (span.start - start)..(span.end - start)
+            span.start.saturating_sub(start)..span.end.saturating_sub(start)
         };
         let label = (!self.label.is_empty()).then_some(self.label.as_str());
         let text = self.source.text().get(start..end).unwrap_or_default();

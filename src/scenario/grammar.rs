@@ -4,6 +4,8 @@
 //! here; a test proves that nothing is described that is not read.
 
 mod control;
+#[cfg(test)]
+pub(crate) mod coverage;
 mod daemons;
 mod events;
 mod octez;
@@ -106,9 +108,9 @@ impl Shape {
     /// What is expected, in the words of an error message.
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Text => "text".to_owned(),
+            Self::Text => "a text such as `abc`".to_owned(),
             Self::Formula => "an expression such as `level >= 4`".to_owned(),
-            Self::Name => "a name or text without variables".to_owned(),
+            Self::Name => "a text without variables, such as `abc`".to_owned(),
             Self::Duration => "a duration such as `30s`".to_owned(),
             Self::Integer(i64::MIN) => "a whole number".to_owned(),
             Self::Integer(least) => format!("a whole number, at least {least}"),
@@ -119,6 +121,7 @@ impl Shape {
             Self::Object => "a mapping such as `{ key: value }`".to_owned(),
             Self::Steps => format!("a list of steps, each such as `{}`", STEP.example),
             Self::List(Self::Steps) => "a list of lists of steps such as `[[…], […]]`".to_owned(),
+            Self::List(Self::Text | Self::Name) => "a list of texts such as `[a, b]`".to_owned(),
             Self::List(shape) => format!("a list of {}", shape.plural()),
             Self::AtLeast(1, shape) => Self::List(shape).expected(),
             Self::AtLeast(least, shape) => {

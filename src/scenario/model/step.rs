@@ -51,6 +51,19 @@ pub enum Action {
     Sleep(Setting<Duration>),
 }
 
+impl Action {
+    /// The lists of steps directly below: one for each branch of `parallel`.
+    pub fn blocks(&self) -> Vec<&[Step]> {
+        match self {
+            Self::Parallel(branches) => branches.iter().map(Vec::as_slice).collect(),
+            Self::Repeat(repeat) => vec![&repeat.steps],
+            Self::For(each) => vec![&each.steps],
+            Self::Use(used) => vec![&used.fragment.steps],
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What a lifecycle step does to each of its daemons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {

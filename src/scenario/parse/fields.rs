@@ -1,7 +1,7 @@
 //! The keys of one mapping, checked against its table.
 
 use super::{MAX_ERRORS, Reader};
-use crate::scenario::diagnostic::{Diagnostic, suggestion};
+use crate::scenario::diagnostic::{Diagnostic, nearest, suggestion};
 use crate::scenario::grammar::{Need, Shape, Table};
 use crate::scenario::source::Span;
 use crate::scenario::yaml::{Content, Entry, Layout, Mapping, Node, shortened};
@@ -61,11 +61,11 @@ impl Reader {
     pub(super) fn mismatch(&mut self, slot: Slot<'_>) {
         let expected = slot.shape.expected();
         let error = if slot.node.is_absent() {
-            self.error(slot.node.span, format!("`{}` has no value", slot.name))
+            self.error(slot.node.span, format!("{} has no value", called(slot.name)))
                 .help(format!("it takes {expected}"))
         } else {
             let found = slot.node.describe();
-            self.error(slot.node.span, format!("`{}` does not take {found}", slot.name))
+            self.error(slot.node.span, format!("{} does not take {found}", called(slot.name)))
                 .help(format!("it takes {expected}"))
         };
         self.report(error);
@@ -112,15 +112,23 @@ impl Reader {
                 self.unknown_key(slot.name, entry, table);
             }
         }
-        for field in table.fields().filter(|field| field.need == Need::Required) {
-            if !mapping.entries.iter().any(|entry| entry.key.text == field.name) {
-                let error = self
-                    .error(owner, format!("`{}` has no `{}`", slot.name, field.name))
-                    .help(format!("{} Such as `{}`", field.doc, table.example));
-                self.report(error);
-            }
-        }
+        self.missing_keys(slot.name, mapping, table, owner);
         Some(Fields { table, entries })
+    }
+
+    fn missing_keys(&mut self, name: &str, mapping: &Mapping, table: &'static Table, owner: Span) {
+        let keys = || mapping.entries.iter().map(|entry| entry.key.text.as_str());
+        for field in table.fields().filter(|field| field.need == Need::Required) {
+            // A misspelled key is reported as such, with the key that was meant.
+            let meant = |key| nearest(key, table.names()) == Some(field.name);
+            if keys().any(meant) {
+                continue;
+            }
+            let error = self
+                .error(owner, format!("{} has no `{}`", called(name), field.name))
+                .help(format!("such as `{}`", table.example));
+            self.report(error);
+        }
     }
 
     fn unknown_key(&mut self, owner: &str, entry: &Entry, table: &'static Table) {
@@ -132,7 +140,7 @@ impl Reader {
             return;
         }
         let error = self
-            .error(key.span, format!("`{owner}` has no key `{name}`"))
+            .error(key.span, format!("{} has no key `{name}`", called(owner)))
             .help(suggestion(&key.text, table.names()));
         self.report(error);
     }
@@ -181,6 +189,13 @@ impl Reader {
             self.report(error);
         }
     }
+}
+
+/// The name that a file as a whole has in messages.
+pub(super) const SCENARIO_NAME: &str = "the scenario";
+
+fn called(name: &str) -> String {
+    if name == SCENARIO_NAME { name.to_owned() } else { format!("`{}`", shortened(name)) }
 }
 
 /// What is said of a key, verb or kind of the format that is still to come.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use super::daemons::Defaults;
-use super::fields::{Fields, Slot};
+use super::fields::{Fields, SCENARIO_NAME, Slot};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::grammar::{SCENARIO, Shape};
 use crate::scenario::model::{DEFAULT_SCENARIO_TIMEOUT, Fragment, Scenario, Variable};
@@ -131,7 +131,7 @@ impl Reader {
     }
 
     fn top<'n>(&mut self, root: &'n Node) -> Option<Fields<'n>> {
-        let slot = Slot { name: "the scenario", shape: Shape::Table(&SCENARIO), node: root };
+        let slot = Slot { name: SCENARIO_NAME, shape: Shape::Table(&SCENARIO), node: root };
         if let Content::Sequence(_) = &root.content {
             let error = self
                 .error(root.span, "a scenario is a mapping, and this is a list")
