@@ -13,6 +13,8 @@ pub mod host;
 pub mod octez;
 pub mod predicate;
 pub mod record;
+pub mod report;
+pub mod run;
 #[doc(hidden)]
 pub mod sandbox;
 pub mod scenario;
