@@ -39,7 +39,7 @@ pub enum CommandError {
     #[error("cannot find the program that is running")]
     OwnProgram(#[source] io::Error),
     #[error(transparent)]
-    Install(#[from] tribunal::sandbox::install::InstallError),
+    Install(#[from] tribunal::sandbox::InstallError),
 }
 
 impl CommandError {

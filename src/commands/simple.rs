@@ -26,7 +26,7 @@ pub fn schema(streams: Streams) -> Result<Exit, CommandError> {
 /// Makes the links and prints each.
 pub fn install_sandbox(dir: &Path, streams: Streams) -> Result<Exit, CommandError> {
     let program = std::env::current_exe().map_err(CommandError::OwnProgram)?;
-    for link in tribunal::sandbox::install::install(dir, &program)? {
+    for link in tribunal::sandbox::install(dir, &program)? {
         streams.print(&format!("{}\n", link.display()))?;
     }
     Ok(Exit::Passed)

@@ -127,8 +127,8 @@ impl Client {
             let stderr = output.stderr.text().trim().to_owned();
             return Err(ClientError::Failed { command, status: output.status, stderr });
         }
-        // `Block B… injected` and, in older versions, `Injected block B…`.
-        let block = Regex::new(r"\b(?:[Bb]lock )(B[1-9A-HJ-NP-Za-km-z]{6,50})").expect("a valid regex");
+        // A bake says `Block B… injected`, an activation `Injected B…` with the beginning of the hash.
+        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})").expect("a valid regex");
         match block.captures(&stdout).and_then(|found| found.get(1)) {
             Some(hash) => self.full_hash(hash.as_str()).await,
             None => Err(ClientError::NoBlock { command, stdout }),
