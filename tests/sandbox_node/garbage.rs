@@ -64,6 +64,8 @@ fn nonsense_on_the_rpc_port_is_answered_with_a_client_error() {
         ("PATCH", "/network/points/127.0.0.1:1", r#"{"acl":"love"}"#, 400),
         ("GET", "/network/connections/nobody", "", 400),
         ("POST", "/network/self", "", 405),
+        ("PUT", "/config/logging", r#"{"active_sinks":[1]}"#, 400),
+        ("PUT", "/config/logging", r#"{"active_sinks":["carrier-pigeon:///tmp"]}"#, 500),
         ("BREW", "/version", "", 405),
     ];
     for (method, path, body, status) in requests {
@@ -90,7 +92,7 @@ fn nonsense_on_the_peer_port_ends_that_connection_only() {
     let elsewhere = hello(&id, "ELSEWHERE", peer.net);
     for bytes in [
         &b"GET / HTTP/1.1\r\n\r\n"[..],
-        &[0xff; 100_000],
+        &vec![0xff; 100_000],
         &[0, 0, 0, 2, b'{', b'}'],
         &[0, 0, 0, 9],
         &stranger,

@@ -65,7 +65,7 @@ fn an_injected_denunciation_is_told_streamed_and_included_in_the_next_block() {
     let item = stream.next().unwrap();
     assert_eq!(item[0]["hash"], hash);
     assert_eq!(item[0]["contents"][0]["kind"], "double_baking_evidence");
-    assert_eq!(validated(&node), [hash.clone()]);
+    assert_eq!(validated(&node), std::slice::from_ref(&hash));
 
     node.bake("bootstrap3");
     assert_eq!(stream.next(), None, "the stream ends with the head");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::http::{Stream, get};
-use crate::support::{PROTOCOL, World};
+use crate::support::{PROTOCOL, World, name_of};
 
 const BLOCKS: &str = "/chains/main/blocks";
 
@@ -141,4 +141,21 @@ fn a_stream_shows_only_heads_of_the_protocol_it_is_asked_for() {
         Stream::open(node.rpc, &format!("/monitor/heads/main?next_protocol={PROTOCOL}"));
     node.activate();
     assert_eq!(heads.next().unwrap()["level"], 1, "genesis is of another");
+}
+
+#[test]
+fn new_sinks_take_the_place_of_the_event_pipe() {
+    let world = World::new();
+    let node = world.node("node");
+    let running = node.run();
+    let file = world.path("events.jsonl");
+    let uri = format!("file-descriptor-path://{}?level-at-least=notice", file.display());
+    let body = json!({ "active_sinks": [uri] }).to_string();
+    assert_eq!(crate::http::json(node.rpc, "PUT", "/config/logging", &body), json!({}));
+    node.activate();
+    assert_eq!(running.names().last().unwrap(), "node_is_ready.v0");
+    assert_eq!(running.terminate(), Some(127));
+    let text = std::fs::read_to_string(file).unwrap();
+    let names: Vec<String> = text.lines().map(name_of).collect();
+    assert_eq!(names, ["head_increment.v0", "shutting_down_node.v0", "bye.v0"]);
 }

@@ -67,8 +67,7 @@ OPTIONS
 ";
 
 /// Options that have a value and no effect in a sandbox.
-const IGNORED_WITH_VALUE: [&str; 30] = [
-    "--advertised-net-port",
+const IGNORED_WITH_VALUE: [&str; 29] = [
     "--allow-all-rpc",
     "--binary-chunks-size",
     "--bootstrap-threshold",
@@ -249,6 +248,9 @@ impl Options {
             "--rpc-addr" | "--external-rpc-addr" | "--local-rpc-addr" => {
                 self.changes.rpc_addrs.push(address(option, value()?)?);
             }
+            "--advertised-net-port" => {
+                self.changes.advertised_net_port = Some(port(option, &value()?)?);
+            }
             "--peer" => self.changes.peers.push(value()?),
             "--connections" => self.changes.connections = Some(natural(option, value()?)?),
             "--synchronisation-threshold" => {
@@ -285,6 +287,11 @@ fn address(option: &str, text: String) -> Result<std::net::SocketAddr, UsageErro
     });
     let wanted = "an address ADDR:PORT";
     parsed.ok_or(UsageError::InvalidValue { option: option.to_owned(), value: text, wanted })
+}
+
+fn port(option: &str, text: &str) -> Result<u16, UsageError> {
+    let (option, value, wanted) = (option.to_owned(), text.to_owned(), "a port");
+    text.parse().map_err(|_| UsageError::InvalidValue { option, value, wanted })
 }
 
 fn natural(option: &str, text: String) -> Result<usize, UsageError> {

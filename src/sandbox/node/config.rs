@@ -15,6 +15,8 @@ const DEFAULT_NET_PORT: u16 = 9732;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     pub net_addr: Option<SocketAddr>,
+    /// Where peers are told to find the node, if not where it listens.
+    pub advertised_net_port: Option<u16>,
     pub rpc_addrs: Vec<SocketAddr>,
     /// `ADDR:PORT` or `ADDR:PORT#PEER`; added to those of the file.
     pub peers: Vec<String>,
@@ -31,6 +33,7 @@ pub struct ConfigFile(Map<String, Value>);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub net_addr: SocketAddr,
+    pub advertised_net_port: u16,
     pub rpc_addrs: Vec<SocketAddr>,
     pub peers: Vec<String>,
     pub private_mode: bool,
@@ -90,6 +93,9 @@ impl ConfigFile {
         if let Some(addr) = changes.net_addr {
             self.put(&["p2p", "listen-addr"], json!(addr));
         }
+        if let Some(port) = changes.advertised_net_port {
+            self.put(&["p2p", "advertised-net-port"], json!(port));
+        }
         if !changes.rpc_addrs.is_empty() {
             self.put(&["rpc", "listen-addrs"], json!(changes.rpc_addrs));
         }
@@ -130,12 +136,19 @@ impl ConfigFile {
             let (field, wanted) = ("network", "\"sandbox\", the only network of the stand-in");
             return Err(ConfigError::Field { field, wanted, found: network.into() });
         }
+        let net_addr: SocketAddr = self.or(
+            &["p2p", "listen-addr"],
+            "p2p.listen-addr",
+            "an address",
+            (Ipv4Addr::LOCALHOST, DEFAULT_NET_PORT).into(),
+        )?;
         Ok(Config {
-            net_addr: self.or(
-                &["p2p", "listen-addr"],
-                "p2p.listen-addr",
-                "an address",
-                (Ipv4Addr::LOCALHOST, DEFAULT_NET_PORT).into(),
+            net_addr,
+            advertised_net_port: self.or(
+                &["p2p", "advertised-net-port"],
+                "p2p.advertised-net-port",
+                "a port",
+                net_addr.port(),
             )?,
             rpc_addrs,
             peers: self.or(
@@ -227,6 +240,7 @@ mod tests {
         ConfigFile::default().with(dir.path(), &told).write(dir.path()).unwrap();
         let run = Changes {
             net_addr: Some(([127, 0, 0, 1], 7).into()),
+            advertised_net_port: Some(9),
             rpc_addrs: vec![([127, 0, 0, 1], 8).into()],
             peers: vec!["127.0.0.1:6".into()],
             ..Changes::default()
@@ -237,6 +251,7 @@ mod tests {
         assert!(config.private_mode);
         assert_eq!((config.max_connections, config.synchronisation_threshold), (2, 0));
         assert_eq!((config.net_addr.port(), config.rpc_addrs[0].port()), (7, 8));
+        assert_eq!(config.advertised_net_port, 9);
     }
 
     #[test]

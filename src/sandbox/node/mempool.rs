@@ -152,7 +152,7 @@ impl InjectionError {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Injection {
     Added,
-    /// It was there already: as good as added.
+    /// It is in the mempool, or in a block of the head's branch, already: as good as added.
     Known,
 }
 
@@ -183,7 +183,8 @@ impl Mempool {
         force: bool,
     ) -> Result<Injection, InjectionError> {
         let hash = operation.hash();
-        if self.get(&hash).is_some_and(|known| force || known.refusal.is_none()) {
+        let pending = self.get(&hash).is_some_and(|known| force || known.refusal.is_none());
+        if pending || included(chain, &hash) {
             return Ok(Injection::Known);
         }
         match self.check(chain, &operation) {
@@ -198,7 +199,7 @@ impl Mempool {
     /// Adds an operation of a peer's, whatever it is; `None` if it was known.
     pub fn receive(&mut self, chain: &Chain, operation: Operation) -> Option<&Pending> {
         let hash = operation.hash();
-        if self.get(&hash).is_some() {
+        if self.get(&hash).is_some() || included(chain, &hash) {
             return None;
         }
         let refusal = self.check(chain, &operation).err();
@@ -225,9 +226,7 @@ impl Mempool {
             .chain(std::mem::take(&mut self.pending).into_iter().map(|known| known.operation))
             .collect();
         for operation in operations {
-            if !included(chain, &operation) {
-                self.receive(chain, operation);
-            }
+            self.receive(chain, operation);
         }
     }
 
@@ -287,12 +286,12 @@ impl Mempool {
     }
 }
 
-fn included(chain: &Chain, operation: &Operation) -> bool {
-    let hash = operation.hash();
+/// Whether a block of the head's branch has this operation.
+fn included(chain: &Chain, hash: &OperationHash) -> bool {
     chain
         .ancestry(chain.head())
         .take(OPERATIONS_TIME_TO_LIVE)
-        .any(|block| block.operations.iter().flatten().any(|known| known.hash() == hash))
+        .any(|block| block.operations.iter().flatten().any(|known| known.hash() == *hash))
 }
 
 #[cfg(test)]

@@ -188,7 +188,7 @@ async fn start(
     }
     let settings = Settings {
         peer_id: own.peer_id,
-        port: config.net_addr.port(),
+        port: config.advertised_net_port,
         private_mode: config.private_mode,
         max_connections: config.max_connections,
         bootstrap,
@@ -206,7 +206,7 @@ async fn start(
     sink.emit(Level::Notice, &CHAIN, "synchronisation_status", &status).await;
     network.start(peers);
 
-    let services = Arc::new(Services { shell, worker, network, config: file });
+    let services = Arc::new(Services { shell, worker, network, config: file, sink: sink.clone() });
     open_rpc(sink, &config, services, rpc_listeners).await;
     sink.emit(Level::Notice, &MAIN, "node_is_ready", &json!({})).await;
     Ok(lock)

@@ -1,6 +1,7 @@
 //! Emitting: one event to every sink that takes it, one line at a time.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -17,10 +18,10 @@ use super::{EmitError, Level, Sink, SinkError, VARIABLE, text};
 #[derive(Debug)]
 pub struct Open {
     hostname: String,
-    outlets: Vec<Outlet>,
+    /// Locked while a line is written: events of one program never interleave, whatever they are written to.
+    outlets: Mutex<Vec<Outlet>>,
     user_log: Filter,
-    /// Events of one program never interleave, whatever they are written to.
-    turn: Mutex<()>,
+    user_log_is_closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -48,20 +49,28 @@ impl Sink {
     }
 
     async fn open(value: Option<&str>, hostname: String) -> Result<Self, SinkError> {
-        let configs = config::parse(value.unwrap_or_default(), std::process::id())?;
-        let mut outlets = Vec::with_capacity(configs.len());
-        for config in configs {
-            let target = open_target(&config).await?;
-            outlets.push(Outlet { config, target });
-        }
+        let outlets = open_outlets(value.unwrap_or_default()).await?;
         let user_log =
             Filter { rules: vec![Rule { prefix: Vec::new(), from: Some(Level::Notice) }] };
-        let open = Open { hostname, outlets, user_log, turn: Mutex::new(()) };
+        let open = Open {
+            hostname,
+            outlets: Mutex::new(outlets),
+            user_log,
+            user_log_is_closed: AtomicBool::new(false),
+        };
         let sink = Self { open: std::sync::Arc::new(open) };
         if let Some(value) = value {
             sink.announce(value).await;
         }
         Ok(sink)
+    }
+
+    /// Closes every sink, the user's log too, and opens these URIs instead; on an error all stays as it was.
+    pub async fn replace(&self, uris: &[String]) -> Result<(), SinkError> {
+        let outlets = open_outlets(&uris.join(" ")).await?;
+        *self.open.outlets.lock().await = outlets;
+        self.open.user_log_is_closed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The first line of every sink of the environment; the user's log, opened later in Octez, never has it.
@@ -106,9 +115,9 @@ impl Sink {
     }
 
     async fn write(&self, pending: &Pending<'_>) -> Result<(), EmitError> {
-        let _turn = self.open.turn.lock().await;
+        let outlets = self.open.outlets.lock().await;
         let mut result = Ok(());
-        for outlet in &self.open.outlets {
+        for outlet in outlets.iter() {
             if !outlet.config.filter.takes(pending.section, pending.name, pending.level) {
                 continue;
             }
@@ -121,7 +130,9 @@ impl Sink {
     }
 
     fn log_for_user(&self, pending: &Pending<'_>) {
-        if self.open.user_log.takes(pending.section, pending.name, pending.level) {
+        if !self.open.user_log_is_closed.load(Ordering::Relaxed)
+            && self.open.user_log.takes(pending.section, pending.name, pending.level)
+        {
             let message = text::message(pending.name, &pending.payload);
             let lines = text::short(pending.time, pending.level, &message);
             // Nobody can be told when stderr itself is gone.
@@ -161,6 +172,16 @@ impl SinkConfig {
             }
         }
     }
+}
+
+async fn open_outlets(uris: &str) -> Result<Vec<Outlet>, SinkError> {
+    let configs = config::parse(uris, std::process::id())?;
+    let mut outlets = Vec::with_capacity(configs.len());
+    for config in configs {
+        let target = open_target(&config).await?;
+        outlets.push(Outlet { config, target });
+    }
+    Ok(outlets)
 }
 
 async fn open_target(config: &SinkConfig) -> Result<Target, SinkError> {

@@ -59,6 +59,10 @@ fn a_denunciation_waits_in_the_mempool_and_leaves_it_with_the_block_that_has_it(
     mempool.flush(&scene.chain, &[]);
     assert_eq!(mempool.iter().count(), 0);
     assert_eq!(scene.chain.head().operations[2][0].hash(), hash);
+    let again = mempool.inject(&scene.chain, scene.evidence.clone(), false);
+    assert_eq!(again.unwrap(), Injection::Known);
+    assert!(mempool.receive(&scene.chain, scene.evidence).is_none());
+    assert_eq!(mempool.iter().count(), 0, "what is in a block does not come back");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::server::{Call, Services};
 use super::{blocks, injection, mempool, network, streams};
-use crate::sandbox::node::identity;
+use crate::sandbox::node::{identity, trace};
 
 /// Answers a request.
 pub async fn answer(services: &Arc<Services>, call: &Call) -> Answer {
@@ -29,12 +29,28 @@ pub async fn answer(services: &Arc<Services>, call: &Call) -> Answer {
         (&Method::POST, ["private", "injection", "operation"]) => {
             injection::operation(services, call, injection::Force::Yes).await
         }
+        (&Method::PUT, ["config", "logging"]) => logging(services, call).await,
         (_, ["network", rest @ ..]) => network::answer(services, call, rest).await,
         (&Method::GET, rest) => about(services, rest),
         (_, rest) => match allowed(rest) {
             Some(methods) => Answer::MethodNotAllowed(methods),
             None => Answer::not_found(),
         },
+    }
+}
+
+/// `PUT /config/logging` with `{"active_sinks": [URI, …]}`: closes every sink, the event pipe too, and opens these.
+async fn logging(services: &Services, call: &Call) -> Answer {
+    let sinks = match call.json() {
+        Ok(body) => serde_json::from_value::<Vec<String>>(body["active_sinks"].clone()),
+        Err(bad) => return bad,
+    };
+    let Ok(sinks) = sinks else {
+        return Answer::bad_body("active_sinks is no list of URIs");
+    };
+    match services.sink.replace(&sinks).await {
+        Ok(()) => Answer::Json(json!({})),
+        Err(error) => Answer::refused(trace::of_error("failure", &error)),
     }
 }
 
@@ -61,6 +77,7 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
         ["injection", "block" | "operation"] | ["private", "injection", "operation"] => {
             Some("POST")
         }
+        ["config", "logging"] => Some("PUT"),
         ["health", "ready"] | ["version" | "config" | "protocols"] | ["chains" | "monitor", ..] => {
             Some("GET")
         }
@@ -69,7 +86,7 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
 }
 
 /// `main` or the chain's identifier.
-fn known_chain(services: &Services, chain: &str) -> Result<(), Answer> {
+pub fn known_chain(services: &Services, chain: &str) -> Result<(), Answer> {
     let id = services.chain(|chain| chain.id().to_string());
     if chain == "main" || chain == id { Ok(()) } else { Err(Answer::unknown("unknown chain")) }
 }

@@ -20,6 +20,7 @@ use crate::sandbox::node::config::ConfigFile;
 use crate::sandbox::node::p2p::Network;
 use crate::sandbox::node::shell::Shell;
 use crate::sandbox::node::worker::Worker;
+use crate::sandbox::sink::Sink;
 
 /// A body longer than this is refused; the longest of a sandbox is a block's.
 const MAX_BODY: usize = 16 << 20;
@@ -31,6 +32,7 @@ pub struct Services {
     pub worker: Worker,
     pub network: Network,
     pub config: ConfigFile,
+    pub sink: Sink,
 }
 
 /// A request, taken apart.

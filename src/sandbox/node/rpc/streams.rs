@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 use super::answer::Answer;
 use super::blocks::{applied_item, head_item};
+use super::route::known_chain;
 use super::server::{Call, Services};
 use crate::sandbox::block::rfc3339;
 use crate::sandbox::hash::ProtocolHash;
@@ -23,7 +24,10 @@ pub fn monitor(services: &Arc<Services>, call: &Call, path: &[&str]) -> Answer {
         Err(bad) => return bad,
     };
     match path {
-        ["heads", "main"] => {
+        ["heads", chain] => {
+            if let Err(unknown) = known_chain(services, chain) {
+                return unknown;
+            }
             let news = services.shell.with(|state| {
                 let head = Arc::clone(state.chain.head());
                 (Some(head), state.subscribe_heads())
@@ -31,10 +35,10 @@ pub fn monitor(services: &Arc<Services>, call: &Call, path: &[&str]) -> Answer {
             blocks(news, wanted, head_item)
         }
         ["applied_blocks" | "validated_blocks"] => {
-            let chain = services.chain(Chain::id);
-            if call.query("chain").is_some_and(|name| name != "main" && name != chain.to_string()) {
-                return Answer::unknown("unknown chain");
+            if let Err(unknown) = known_chain(services, call.query("chain").unwrap_or("main")) {
+                return unknown;
             }
+            let chain = services.chain(Chain::id);
             let news = services.shell.with(|state| (None, state.subscribe_applied()));
             blocks(news, wanted, move |block| applied_item(chain, block))
         }
