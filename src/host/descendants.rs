@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid as RawPid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::child::reap_adopted;
 use super::guardian::is_guardian;
 use super::procfs::{self, Pid};
 use super::sweep::{Leak, await_ends};
+
+pub use super::child::reap_adopted;
 
 /// Guardians end by themselves once they have cleaned up. This is how long they may take.
 const GUARDIANS_GRACE: Duration = Duration::from_secs(3);

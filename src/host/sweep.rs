@@ -21,6 +21,10 @@ pub struct Leak {
 /// kernel does not let go of it.
 const AT_MOST: Duration = Duration::from_secs(5);
 
+/// A process in the middle of an exec shows no environment for some microseconds, so one look is not enough.
+const CLEAN_ROUNDS: u32 = 2;
+const BETWEEN_CLEAN_ROUNDS: Duration = Duration::from_millis(5);
+
 /// Kills every process that carries the run's marker, except those named, until none is left. Answers what it found.
 ///
 /// To be called when nothing of the run is meant to live any more. Blocks while the killed ones end, 5 s at most.
@@ -28,13 +32,18 @@ pub fn sweep(run: &RunId, except: &[Pid]) -> Vec<Leak> {
     let marker = run.marker();
     let deadline = Instant::now() + AT_MOST;
     let mut leaks: Vec<Leak> = Vec::new();
+    let mut clean = 0;
     loop {
         let round: Vec<Pid> = procfs::pids()
             .into_iter()
             .filter(|pid| !except.contains(pid) && procfs::has_environment_entry(*pid, &marker))
             .collect();
-        if round.is_empty() || Instant::now() >= deadline {
+        clean = if round.is_empty() { clean + 1 } else { 0 };
+        if clean == CLEAN_ROUNDS || Instant::now() >= deadline {
             return leaks;
+        }
+        if round.is_empty() {
+            std::thread::sleep(BETWEEN_CLEAN_ROUNDS);
         }
         let mut killed = Vec::new();
         for pid in round {

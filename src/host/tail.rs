@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use tokio::io::unix::AsyncFd;
 
 use super::pipe::ReadOutcome;
@@ -130,20 +132,24 @@ impl FileTail {
                 return Ok(());
             }
         }
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
+        // Without the flag, opening a FIFO would wait for its writer, and everything else with it.
+        let file = match open(&self.path, OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(()),
+            Err(error) => return Err(error.into()),
         };
         let now = file.metadata()?;
+        if !now.is_file() {
+            let what = format!("{} is no regular file", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         // A file that is smaller than it was when we first saw it has been truncated since.
         let skip = self.skip.take().filter(|s| s.is_of(&now) && s.offset <= now.len());
-        let mut open = Open { file, offset: skip.map_or(0, |s| s.offset), mid_line: false };
+        let new = Open { file, offset: skip.map_or(0, |s| s.offset), mid_line: false };
         if let Some(old) = &mut self.open {
             old.begin_again(buffer);
-            open.mid_line = false;
         }
-        self.open = Some(open);
+        self.open = Some(new);
         Ok(())
     }
 

@@ -17,6 +17,7 @@ pub fn trials() -> Vec<Trial> {
         a_truncated_file_is_read_from_its_beginning_and_the_cut_line_is_ended,
         a_replaced_file_is_read_to_its_end_before_the_new_one,
         a_released_file_is_closed_at_its_end,
+        what_is_no_regular_file_is_an_error_and_does_not_block,
     ]
 }
 
@@ -99,4 +100,13 @@ async fn a_released_file_is_closed_at_its_end() {
     let mut buffer = BytesMut::new();
     assert_eq!(tail.try_read(&mut buffer).expect("it can be read"), ReadOutcome::Read(4));
     assert_eq!(tail.try_read(&mut buffer).expect("it can be read"), ReadOutcome::Closed);
+}
+
+async fn what_is_no_regular_file_is_an_error_and_does_not_block() {
+    let run = Run::new();
+    let _fifo = run.fifo("events");
+    for path in [run.path("events"), run.dir.path().to_owned()] {
+        let error = FileTail::new(&path).try_read(&mut BytesMut::new()).expect_err("no file");
+        assert!(error.to_string().contains("no regular file"), "{error}");
+    }
 }

@@ -14,6 +14,8 @@ pub fn trials() -> Vec<Trial> {
         a_killed_worker_leaves_nothing_and_is_reported,
         a_killed_front_leaves_nothing,
         a_front_and_a_worker_killed_at_once_leave_what_the_guardian_kills,
+        a_daemon_knows_nothing_of_the_front,
+        without_a_front_signals_are_heard_directly,
         the_first_ctrl_c_ends_gracefully,
         sigterm_and_sighup_end_gracefully_too,
         a_worker_that_is_stuck_ends_with_the_second_ctrl_c,
@@ -64,6 +66,17 @@ impl Scene {
     }
 }
 
+impl Drop for Scene {
+    /// Of a test that has failed, nothing must stay either.
+    fn drop(&mut self) {
+        if let Ok(None) = self.front.try_wait() {
+            let _ = kill_process_group(self.front(), Signal::KILL);
+            let _ = self.front.wait();
+        }
+        self.lives.iter().for_each(Life::end);
+    }
+}
+
 async fn the_front_passes_the_exit_code_on() {
     let run = Run::new();
     let mut front = scenes::start("code", run.dir.path());
@@ -99,8 +112,8 @@ async fn a_front_and_a_worker_killed_at_once_leave_what_the_guardian_kills() {
     // Nobody is left who could find this one: it has no marker, no group and no parent of ours.
     let unmarked = scene.lives.pop().expect("there are some");
     scene.nothing_is_left().await;
-    let pid = RawPid::from_raw(unmarked.pid).expect("a process id");
-    kill_process(pid, Signal::KILL).expect("it lives on");
+    unmarked.end();
+    unmarked.over().await;
 }
 
 async fn the_first_ctrl_c_ends_gracefully() {
@@ -137,4 +150,40 @@ async fn a_worker_that_is_stuck_ends_with_the_second_ctrl_c() {
     assert_eq!(scene.ended().await.code(), Some(130));
     assert!(scene.lives.iter().all(Life::is_over));
     assert!(!scene.temp_dir.exists());
+}
+
+async fn a_daemon_knows_nothing_of_the_front() {
+    let run = Run::new();
+    let mut scene = Scene::start(&run, "plain").await;
+    let daemon = run.life("daemon").await.pid;
+    let environ = std::fs::read(format!("/proc/{daemon}/environ")).expect("it lives");
+    assert!(!String::from_utf8_lossy(&environ).contains("TRIBUNAL_FRONT_FD"));
+    // What we were given by our own parent goes down to everybody; the control pipe must not.
+    let (ours, theirs) = (descriptors(std::process::id()), descriptors(daemon));
+    let control: Vec<_> =
+        descriptors(scene.front.id()).into_iter().filter(|open| !ours.contains(open)).collect();
+    assert!(control.iter().any(|open| open.starts_with("pipe:")), "the front has one");
+    assert!(theirs.iter().all(|open| !control.contains(open)), "{theirs:?} of {control:?}");
+    scene.press_ctrl_c();
+    scene.ended().await;
+}
+
+fn descriptors(pid: impl std::fmt::Display) -> Vec<String> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it lives");
+    let target = |entry: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_link(entry.ok()?.path()).ok()?.into_os_string().into_string().ok()
+    };
+    // Many have this one open, each for itself.
+    open.filter_map(target).filter(|open| open != "/dev/null").collect()
+}
+
+async fn without_a_front_signals_are_heard_directly() {
+    let run = Run::new();
+    let mut runner = scenes::start("library", run.dir.path());
+    eventually("the scene is ready", || run.path("ready").exists().then_some(())).await;
+    kill_process(RawPid::from_child(&runner), Signal::TERM).expect("it lives");
+    let ended = || runner.try_wait().expect("it is our child");
+    assert_eq!(eventually("it has ended", ended).await.code(), Some(130));
+    let heard = std::fs::read_to_string(run.path("heard")).expect("it has heard");
+    assert_eq!(heard, "Graceful");
 }

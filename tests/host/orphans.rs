@@ -41,7 +41,12 @@ async fn the_sweep_finds_what_left_its_group_and_nothing_else() {
 
 async fn the_sweep_spares_whom_it_is_told_to() {
     let run = Run::new();
-    let (one, other) = (run.spawn(&["forever"]).process, run.spawn(&["forever"]).process);
+    let spawn = |name: &str| {
+        run.spawn(&["pid-file", run.path(name).to_str().expect("plain"), "forever"]).process
+    };
+    let (one, other) = (spawn("one"), spawn("other"));
+    run.life("one").await;
+    run.life("other").await;
     let leaks = sweep(&run.id, &[one.pid()]);
     assert_eq!(leaks.len(), 1);
     other.exited().await;

@@ -7,6 +7,7 @@ use tribunal::host::process::{SignalError, SpawnError};
 use tribunal::host::procfs;
 use tribunal::host::program::ProgramError;
 
+use crate::scenes;
 use crate::support::{Life, Run, eventually, read, trials};
 
 pub fn trials() -> Vec<Trial> {
@@ -25,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         a_relative_program_counts_from_the_working_directory,
         the_environment_is_added_and_standard_input_is_empty,
         a_process_leads_a_group_of_its_own,
+        an_exit_is_seen_even_if_the_harness_was_made_to_ignore_children,
     ]
 }
 
@@ -210,4 +212,12 @@ async fn a_process_leads_a_group_of_its_own() {
     let process = run.spawn(&["forever"]).process;
     let stat = procfs::stat(process.pid()).expect("it lives");
     assert_eq!(stat.group, process.pid());
+}
+
+async fn an_exit_is_seen_even_if_the_harness_was_made_to_ignore_children() {
+    let run = Run::new();
+    let mut harness = scenes::start_ignoring_children("one-daemon", run.dir.path());
+    let ended = || harness.try_wait().expect("it is our child");
+    let status = eventually("it has ended", ended).await;
+    assert_eq!(status.code(), Some(3), "the exit code of its daemon");
 }

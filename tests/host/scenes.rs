@@ -28,6 +28,15 @@ pub fn start(scene: &str, directory: &Path) -> Child {
     command.spawn().expect("this program can be run")
 }
 
+/// A runner whose parent ignored SIGCHLD, which is inherited.
+pub fn start_ignoring_children(scene: &str, directory: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' CHLD; exec \"$0\""]);
+    command.arg(env::current_exe().expect("this program has a file"));
+    command.env(SCENE, scene).env(DIRECTORY, directory);
+    command.spawn().expect("there is a shell")
+}
+
 /// The files in which the processes of a scene have written their ids; `ready` is there when all the others are.
 pub const PROCESSES: [&str; 6] = ["worker", "guardian", "daemon", "in-group", "setsid", "cleared"];
 
@@ -37,7 +46,7 @@ pub fn play() -> Option<ExitCode> {
     let directory = PathBuf::from(env::var_os(DIRECTORY)?);
     let link = match scene.as_str() {
         // A test that uses the library: nobody stands over it.
-        "library" => None,
+        "library" | "one-daemon" => None,
         _ => match Role::take().expect("a front or a worker") {
             Role::Front => return Some(front::run(env::args_os()).expect("a worker").into()),
             Role::Worker(link) => Some(link),
@@ -53,6 +62,10 @@ async fn work(scene: &str, directory: &Path, link: Option<FrontLink>) -> u8 {
     let run = RunId::generate();
     let dir = TempDir::create_in(directory, &run).expect("the directory is the test's");
     let guardian = Guardian::start(&run, dir.path()).expect("a guardian");
+    if scene == "one-daemon" {
+        let status = spawned(&["exit", "3"], &run, &guardian).exited().await;
+        return status.code().and_then(|code| code.try_into().ok()).unwrap_or(u8::MAX);
+    }
     write(directory, "worker", std::process::id());
     write(directory, "guardian", guardian.pid());
     let daemons = daemons(scene, directory, &run, &guardian);

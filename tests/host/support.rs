@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use libtest_mimic::Trial;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid as RawPid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tribunal::daemon::CommandLine;
 use tribunal::host::guardian::Guardian;
 use tribunal::host::marker::{self, RunId};
@@ -119,6 +119,11 @@ impl Life {
         let name = format!("{} is there", path.display());
         let text = eventually(&name, || fs::read_to_string(path).ok()).await;
         Self::of(text.trim().parse().expect("a process id"))
+    }
+
+    /// SIGKILL, if it lives.
+    pub fn end(&self) {
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     pub fn is_over(&self) -> bool {

@@ -23,14 +23,16 @@ for group in $groups; do
     kill -s KILL -- "-$group"
 done
 
+# A process in the middle of an exec shows no environment for a moment: only what is clean twice is clean.
 round=0
-while [ "$round" -lt 100 ]; do
+clean=0
+while [ "$round" -lt 100 ] && [ "$clean" -lt 2 ]; do
     found=
     for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ); do
         pid=${file#/proc/}
         kill -s KILL "${pid%/environ}" && found=yes
     done
-    [ -n "$found" ] || break
+    if [ -n "$found" ]; then clean=0; else clean=$((clean + 1)); fi
     round=$((round + 1))
     # Not every sleep knows fractions.
     sleep 0.02 || sleep 1
