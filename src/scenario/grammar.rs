@@ -108,9 +108,9 @@ impl Shape {
     /// What is expected, in the words of an error message.
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Text => "a text such as `abc`".to_owned(),
+            Self::Text => "a text".to_owned(),
             Self::Formula => "an expression such as `level >= 4`".to_owned(),
-            Self::Name => "a text without variables, such as `abc`".to_owned(),
+            Self::Name => "a text without variables".to_owned(),
             Self::Duration => "a duration such as `30s`".to_owned(),
             Self::Integer(i64::MIN) => "a whole number".to_owned(),
             Self::Integer(least) => format!("a whole number, at least {least}"),

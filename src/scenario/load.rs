@@ -54,7 +54,7 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, ScenarioError> {
     let source = parse::open(path).map_err(|error| match error {
         OpenError::Unreadable(source) => ScenarioError::Unreadable { path: path.into(), source },
-        OpenError::Refused(diagnostic) => ScenarioError::Invalid { diagnostics: vec![diagnostic] },
+        OpenError::Refused(diagnostic) => ScenarioError::Invalid { diagnostics: vec![*diagnostic] },
     })?;
     load_source(&source, overrides)
 }
@@ -76,12 +76,12 @@ fn apply(scenario: &mut Scenario, overrides: &Overrides) {
     scenario.timeout = overrides.timeout.unwrap_or(scenario.timeout);
     scenario.strict = overrides.strict.unwrap_or(scenario.strict);
     for (name, text) in &overrides.vars {
-        match scenario.vars.iter_mut().find(|variable| variable.name == *name) {
-            Some(variable) => variable.value = typed(text, Some(&variable.value)),
-            None => {
-                let (name, value) = (name.clone(), typed(text, None));
-                scenario.vars.push(Variable { name, value, span: None });
-            }
+        let declared = scenario.vars.iter_mut().find(|variable| variable.name == *name);
+        if let Some(variable) = declared {
+            variable.value = typed(text, Some(&variable.value));
+        } else {
+            let (name, value) = (name.clone(), typed(text, None));
+            scenario.vars.push(Variable { name, value, span: None });
         }
     }
 }

@@ -78,8 +78,8 @@ pub(crate) struct Key {
 impl Node {
     /// Nothing was written: `key:` and no value.
     pub(crate) fn is_absent(&self) -> bool {
-        self.span.start == self.span.end
-            && matches!(&self.content, Content::Scalar(scalar) if scalar.text.is_empty())
+        // A bare scalar has at least one character.
+        matches!(&self.content, Content::Scalar(scalar) if scalar.text.is_empty() && scalar.style == Style::Plain)
     }
 
     /// What it is, in the words of an error message.

@@ -26,9 +26,9 @@ pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
             findings.look_at(&step.source);
             match &step.action {
                 Action::Expect(expects) => {
-                    expects
-                        .iter()
-                        .for_each(|expect| pattern(&expect.pattern, &overridden, findings));
+                    for expect in expects {
+                        pattern(&expect.pattern, &overridden, findings);
+                    }
                 }
                 Action::Never(never) => {
                     pattern(&never.pattern, &overridden, findings);
@@ -52,7 +52,7 @@ fn overridden(scenario: &Scenario) -> Vec<(&Text, &Settings)> {
                 && let Some(with) = &lifecycle.with
                 && with.events.is_some()
             {
-                overridden.extend(lifecycle.daemons.iter().map(|daemon| (daemon, with)));
+                overridden.extend(lifecycle.daemons.iter().map(|daemon| (daemon, &**with)));
             }
         });
     }
@@ -73,7 +73,7 @@ fn pattern(pattern: &EventPattern, with: &[(&Text, &Settings)], findings: &mut F
     if all_hide {
         let level = known_event(meant[0].kind, name).map_or(Level::Debug, |event| event.level);
         let error = findings
-            .error(pattern.event.span, format!("`{name}` would never be seen: it is a `{}` event, and `events` of `{}` hides it", level.word(), meant[0].name))
+            .error(pattern.event.span, format!("`{name}` would never be seen: it is of level `{}`, and `events` of `{}` hides it", level.word(), meant[0].name))
             .help(format!("declare `{}` with `events: {}`", meant[0].name, level.word()));
         findings.report(error);
         return;

@@ -27,7 +27,9 @@ fn step(step: &Step, findings: &mut Findings<'_>) {
     builtins(&Reads::of(&step.action), findings);
     match &step.action {
         Action::Lifecycle(lifecycle) => {
-            lifecycle.daemons.iter().for_each(|daemon| name(daemon, findings));
+            for daemon in &lifecycle.daemons {
+                name(daemon, findings);
+            }
         }
         Action::Signal { daemon, signal } => {
             name(daemon, findings);
@@ -40,7 +42,9 @@ fn step(step: &Step, findings: &mut Findings<'_>) {
             }
         }
         Action::Expect(expects) => {
-            expects.iter().for_each(|expect| pattern(&expect.pattern, findings));
+            for expect in expects {
+                pattern(&expect.pattern, findings);
+            }
         }
         Action::Never(never) => {
             pattern(&never.pattern, findings);
@@ -49,13 +53,17 @@ fn step(step: &Step, findings: &mut Findings<'_>) {
             }
         }
         Action::Reach(reach) => {
-            reach.nodes.iter().for_each(|node| a_node(node, step.verb, findings))
+            for node in &reach.nodes {
+                a_node(node, step.verb, findings);
+            }
         }
         Action::Activate(activate) => a_node(&activate.node, step.verb, findings),
         Action::Bake(bake) => a_node(&bake.node, step.verb, findings),
         Action::Rpc(rpc) => a_node(&rpc.node, step.verb, findings),
         Action::Connect(peers) | Action::Disconnect(peers) => {
-            peers.nodes.iter().for_each(|node| a_node(node, step.verb, findings));
+            for node in &peers.nodes {
+                a_node(node, step.verb, findings);
+            }
             twice(&peers.nodes, findings);
         }
         _ => {}
@@ -103,7 +111,11 @@ pub(super) fn of_kind(name: &str, span: Span, kind: Kind, what: &str, findings: 
     }
     let error = findings.error(
         span,
-        format!("{what} needs an `{}`, and `{name}` is a `{}`", kind.word(), daemon.kind.word()),
+        format!(
+            "{what} needs an `{}`, and `{name}` is of kind `{}`",
+            kind.word(),
+            daemon.kind.word()
+        ),
     );
     let help = match findings.names_of(kind).next() {
         Some(_) => format!("such as {}", listed(findings.names_of(kind))),
@@ -167,18 +179,17 @@ fn builtins(reads: &Reads<'_>, findings: &mut Findings<'_>) {
             Builtin::Dir(name) | Builtin::Pipe(name) => {
                 declared(name, span, findings);
             }
-            Builtin::Data(name) | Builtin::Rpc(name) | Builtin::Client(name) => {
-                if declared(name, span, findings) {
-                    let what = findings_text(&reference.what);
-                    of_kind(name, span, Kind::Node, what, findings);
-                }
+            Builtin::Data(name) | Builtin::Rpc(name) | Builtin::Client(name)
+                if declared(name, span, findings) =>
+            {
+                of_kind(name, span, Kind::Node, shape_of(&reference.what), findings);
             }
             _ => {}
         }
     }
 }
 
-fn findings_text(what: &Builtin) -> &'static str {
+fn shape_of(what: &Builtin) -> &'static str {
     match what {
         Builtin::Data(_) => "`${data.NODE}`",
         Builtin::Rpc(_) => "`${rpc.NODE}`",

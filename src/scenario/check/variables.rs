@@ -20,10 +20,10 @@ pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
         scenario.vars.iter().map(|variable| variable.name.clone()).collect();
     let constants = Known { set: vars, maybe: BTreeSet::new() };
     for daemon in &scenario.daemons {
-        reads(&Reads::of_settings(&daemon.settings), &constants, OnlyVars::Daemon, findings);
+        reads(&Reads::of_settings(&daemon.settings), &constants, Place::Daemon, findings);
     }
     for invariant in &scenario.invariants {
-        reads(&Reads::of_never(invariant), &constants, OnlyVars::Invariant, findings);
+        reads(&Reads::of_never(invariant), &constants, Place::Invariant, findings);
     }
     let mut known = constants.clone();
     known.steps(&scenario.steps, findings);
@@ -36,7 +36,7 @@ pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
 
 /// Where a variable stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum OnlyVars {
+enum Place {
     Step,
     Daemon,
     Invariant,
@@ -67,7 +67,7 @@ impl Known {
     }
 
     fn step(&mut self, step: &Step, findings: &mut Findings<'_>) {
-        reads(&Reads::of(&step.action), self, OnlyVars::Step, findings);
+        reads(&Reads::of(&step.action), self, Place::Step, findings);
         for (formula, verb) in without_payload(&step.action) {
             payload(formula, verb, findings);
         }
@@ -92,7 +92,9 @@ impl Known {
             action => {
                 let captures = Reads::of(action).captures;
                 twice(&captures, findings);
-                captures.iter().for_each(|capture| self.assign(&capture.name.value));
+                for capture in captures {
+                    self.assign(&capture.name.value);
+                }
             }
         }
     }
@@ -122,7 +124,9 @@ impl Known {
     ) {
         let mut inner = self.clone();
         let locals: Vec<&str> = vars.iter().copied().chain([COUNTER]).collect();
-        locals.iter().for_each(|name| inner.assign(name));
+        for name in &locals {
+            inner.assign(name);
+        }
         inner.steps(body, findings);
         self.leave(inner, &locals, certain);
     }
@@ -132,7 +136,9 @@ impl Known {
         let given = used.vars.iter().map(|(name, _)| name.value.as_str());
         let locals: Vec<&str> =
             given.chain(used.defaults().map(|variable| variable.name.as_str())).collect();
-        locals.iter().for_each(|name| inner.assign(name));
+        for name in &locals {
+            inner.assign(name);
+        }
         inner.steps(&used.fragment.steps, findings);
         self.leave(inner, &locals, true);
     }
@@ -208,7 +214,7 @@ fn twice(captures: &[&Assignment], findings: &mut Findings<'_>) {
     }
 }
 
-fn reads(reads: &Reads<'_>, known: &Known, place: OnlyVars, findings: &mut Findings<'_>) {
+fn reads(reads: &Reads<'_>, known: &Known, place: Place, findings: &mut Findings<'_>) {
     for (reference, span) in reads.texts.iter().flat_map(|text| text.references()) {
         if let Builtin::Variable(name) = &reference.what
             && !known.has(name)
@@ -227,13 +233,13 @@ fn reads(reads: &Reads<'_>, known: &Known, place: OnlyVars, findings: &mut Findi
 }
 
 fn expression(formula: &Formula, known: &Known, findings: &mut Findings<'_>) {
-    variables(&formula.variables, known, OnlyVars::Step, findings);
+    variables(&formula.variables, known, Place::Step, findings);
 }
 
 fn variables(
     variables: &[Spanned<String>],
     known: &Known,
-    place: OnlyVars,
+    place: Place,
     findings: &mut Findings<'_>,
 ) {
     for variable in variables.iter().filter(|variable| !known.has(&variable.value)) {
@@ -245,30 +251,32 @@ fn unknown(
     name: &str,
     span: Span,
     known: &Known,
-    place: OnlyVars,
+    place: Place,
     remedy: Option<&str>,
     findings: &mut Findings<'_>,
 ) {
     let message = match place {
-        OnlyVars::Step => format!("`${name}` has no value here"),
-        OnlyVars::Daemon => {
+        Place::Step => format!("`${name}` has no value here"),
+        Place::Daemon => {
             format!("`${name}` is none of `vars`, and a declaration sees no others")
         }
-        OnlyVars::Invariant => {
+        Place::Invariant => {
             format!(
                 "`${name}` is none of `vars`, and an invariant, watched from the beginning, sees no others"
             )
         }
+    };
+    let giving = match place {
+        Place::Step => "give it a value before: `vars`, `capture` or `let`",
+        Place::Daemon | Place::Invariant => "add it to `vars`",
     };
     let names = known.set.iter().chain(&known.maybe).map(String::as_str);
     let near = nearest(name, names).map(|near| format!("did you mean `${near}`?"));
     let help = match (near, remedy) {
         (Some(near), Some(remedy)) => format!("{near} Or {remedy}"),
         (Some(near), None) => near,
-        (None, Some(remedy)) => {
-            format!("give it a value before: `vars`, `capture` or `let`; or {remedy}")
-        }
-        (None, None) => "give it a value before: `vars`, `capture` or `let`".to_owned(),
+        (None, Some(remedy)) => format!("{giving}; or {remedy}"),
+        (None, None) => giving.to_owned(),
     };
     findings.report(findings.error(span, message).help(help));
 }
@@ -284,7 +292,7 @@ fn payload(formula: &Formula, verb: &str, findings: &mut Findings<'_>) {
         }
         return;
     };
-    let name = path.first().map_or_else(|| "self".to_owned(), |part| part.to_string());
+    let name = path.first().map_or_else(|| "self".to_owned(), ToString::to_string);
     let name = name.trim_start_matches('.');
     let error = findings
         .error(

@@ -112,7 +112,7 @@ pub struct Lifecycle {
     pub act: Act,
     pub daemons: Vec<Text>,
     /// Replaces what the declaration says, from this incarnation on.
-    pub with: Option<Settings>,
+    pub with: Option<Box<Settings>>,
     pub grace: Option<Setting<Duration>>,
     pub within: Option<Setting<Duration>>,
     /// `pause: { for }`: resumed after that.

@@ -98,7 +98,12 @@ impl Reader {
         let mut vars = Vec::new();
         for entry in &mapping.entries {
             let name = self.variable(&entry.key);
-            let slot = Slot { name: &entry.key.text, shape: Shape::Any, node: &entry.value };
+            let slot = Slot {
+                name: &entry.key.text,
+                shape: Shape::Any,
+                node: &entry.value,
+                example: None,
+            };
             if let (Some(name), Some(data)) = (name, self.data(slot)) {
                 vars.push((name, data));
             }
@@ -124,7 +129,14 @@ impl Reader {
                 return None;
             }
             Err(OpenError::Refused(diagnostic)) => {
-                self.report(diagnostic);
+                // What is about the whole of that file is told where it is used.
+                let told = if diagnostic.span.is_some() {
+                    *diagnostic
+                } else {
+                    let message = format!("{}: {}", path.display(), diagnostic.message);
+                    self.error(file.span, message).help(diagnostic.help.unwrap_or_default())
+                };
+                self.report(told);
                 return None;
             }
         };

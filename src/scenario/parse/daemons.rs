@@ -52,19 +52,20 @@ impl Reader {
     fn daemon(&mut self, entry: &Entry, defaults: &Defaults) -> Option<DaemonDeclaration> {
         let span = entry.key.span;
         let key = self.free_key(&entry.key)?;
-        let name = match DaemonName::new(&key.value) {
-            Ok(name) => Some(name),
-            Err(_) => {
-                let error = self
-                    .error(span, format!("`{}` cannot be a daemon's name", shortened(&key.value)))
-                    .help("1 to 64 of A-Z, a-z, 0-9, `-`, `_` and `.`, and not a `.` first");
-                self.report(error);
-                None
-            }
-        };
+        let name = DaemonName::new(&key.value).ok();
+        if name.is_none() {
+            let error = self
+                .error(span, format!("`{}` cannot be a daemon's name", shortened(&key.value)))
+                .help("1 to 64 of A-Z, a-z, 0-9, `-`, `_` and `.`, and not a `.` first");
+            self.report(error);
+        }
         let kind = self.kind(entry)?;
-        let slot =
-            Slot { name: &entry.key.text, shape: Shape::Table(table_of(kind)), node: &entry.value };
+        let slot = Slot {
+            name: &entry.key.text,
+            shape: Shape::Table(table_of(kind)),
+            node: &entry.value,
+            example: None,
+        };
         let fields = self.fields(slot, table_of(kind), span)?;
         let mut settings = self.settings(&fields);
         if let Some(defaults) = defaults.get(kind.word()) {
@@ -75,7 +76,12 @@ impl Reader {
 
     fn kind(&mut self, entry: &Entry) -> Option<Kind> {
         let Content::Mapping(mapping) = &entry.value.content else {
-            let slot = Slot { name: &entry.key.text, shape: Shape::Daemon, node: &entry.value };
+            let slot = Slot {
+                name: &entry.key.text,
+                shape: Shape::Daemon,
+                node: &entry.value,
+                example: None,
+            };
             self.mismatch(slot);
             return None;
         };
@@ -93,7 +99,7 @@ impl Reader {
     }
 
     fn kind_word(&mut self, node: &Node) -> Option<Kind> {
-        let scalar = self.scalar(Slot { name: "kind", shape: Shape::Name, node })?;
+        let scalar = self.scalar(Slot { name: "kind", shape: Shape::Name, node, example: None })?;
         let word = scalar.text.as_str();
         let kind = KINDS.into_iter().find(|kind| kind.word() == word);
         if kind.is_none() {

@@ -19,13 +19,17 @@ pub(super) struct Slot<'n> {
     pub(super) name: &'n str,
     pub(super) shape: Shape,
     pub(super) node: &'n Node,
+    /// A mapping with that key in it, if one is at hand.
+    pub(super) example: Option<&'static str>,
 }
 
 impl<'n> Fields<'n> {
     pub(super) fn get(&self, name: &str) -> Option<Slot<'n>> {
         let field = self.table.field(name)?;
         let entry = self.entries.iter().find(|entry| entry.key.text == name)?;
-        Some(Slot { name: &entry.key.text, shape: field.shape, node: &entry.value })
+        let shown = self.table.example.contains(&format!("{name}: "));
+        let example = shown.then_some(self.table.example);
+        Some(Slot { name: &entry.key.text, shape: field.shape, node: &entry.value, example })
     }
 
     pub(super) fn key(&self, name: &str) -> Option<Span> {
@@ -59,7 +63,12 @@ impl Reader {
 
     /// What is there is not what the key takes.
     pub(super) fn mismatch(&mut self, slot: Slot<'_>) {
-        let expected = slot.shape.expected();
+        let mut expected = slot.shape.expected();
+        if let Some(example) = slot.example
+            && !expected.contains("such as")
+        {
+            expected = format!("{expected}, as in `{example}`");
+        }
         let error = if slot.node.is_absent() {
             self.error(slot.node.span, format!("{} has no value", called(slot.name)))
                 .help(format!("it takes {expected}"))

@@ -19,14 +19,14 @@ use crate::scenario::yaml::{self, Content, Node};
 #[derive(Debug)]
 pub(crate) enum OpenError {
     Unreadable(io::Error),
-    Refused(Diagnostic),
+    Refused(Box<Diagnostic>),
 }
 
 /// The text of a file, if it can be YAML at all.
 pub(crate) fn open(path: &Path) -> Result<Arc<Source>, OpenError> {
     let refused = |text: String, message: String, help: &str| {
         let source = Arc::new(Source::new(path, text));
-        OpenError::Refused(Diagnostic::of_file(&source, message).help(help))
+        OpenError::Refused(Box::new(Diagnostic::of_file(&source, message).help(help)))
     };
     let file = std::fs::File::open(path).map_err(OpenError::Unreadable)?;
     let metadata = file.metadata().map_err(OpenError::Unreadable)?;
@@ -73,7 +73,7 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, OpenError> {
             let diagnostic = Diagnostic::error(&source, span, "the file is not UTF-8")
                 .label("the first byte that cannot be read")
                 .help("save it as UTF-8");
-            Err(OpenError::Refused(diagnostic))
+            Err(OpenError::Refused(Box::new(diagnostic)))
         }
     }
 }
@@ -131,7 +131,8 @@ impl Reader {
     }
 
     fn top<'n>(&mut self, root: &'n Node) -> Option<Fields<'n>> {
-        let slot = Slot { name: SCENARIO_NAME, shape: Shape::Table(&SCENARIO), node: root };
+        let slot =
+            Slot { name: SCENARIO_NAME, shape: Shape::Table(&SCENARIO), node: root, example: None };
         if let Content::Sequence(_) = &root.content {
             let error = self
                 .error(root.span, "a scenario is a mapping, and this is a list")
@@ -176,7 +177,12 @@ impl Reader {
         let mut vars = Vec::new();
         for entry in &mapping.entries {
             let name = self.variable(&entry.key);
-            let slot = Slot { name: &entry.key.text, shape: Shape::Any, node: &entry.value };
+            let slot = Slot {
+                name: &entry.key.text,
+                shape: Shape::Any,
+                node: &entry.value,
+                example: None,
+            };
             let data = self.data(slot);
             if let (Some(name), Some(data)) = (name, data) {
                 self.constant(&data);
@@ -209,7 +215,9 @@ impl Reader {
         let read = match yaml::parse(&self.source) {
             Ok(root) => read(self, &root),
             Err(errors) => {
-                errors.into_iter().for_each(|error| self.report(error));
+                for error in errors {
+                    self.report(error);
+                }
                 None
             }
         };

@@ -31,7 +31,8 @@ impl Reader {
         let daemons = fields.get("daemons").and_then(|slot| self.texts(slot));
         let with = fields
             .get("with")
-            .and_then(|slot| self.with(slot, daemons.as_deref().unwrap_or_default()));
+            .and_then(|slot| self.with(slot, daemons.as_deref().unwrap_or_default()))
+            .map(Box::new);
         let grace = fields.get("grace").and_then(|slot| self.duration(slot));
         let within = fields.get("within").and_then(|slot| self.duration(slot));
         let lasting = fields.get("for").and_then(|slot| self.duration(slot));

@@ -161,17 +161,22 @@ impl Reader {
         found.map(|(_, value)| *value)
     }
 
-    /// A template, if the scalar has a `$` in it; any key that takes a value of a type takes a variable instead.
-    fn deferred(&mut self, scalar: &Scalar, span: Span) -> Option<Option<Text>> {
-        scalar.text.contains('$').then(|| self.template(scalar, span))
+    /// What any key with a value of a type takes: a variable, which is recognised by its dollar, or the value itself.
+    fn setting<'n, T>(
+        &mut self,
+        slot: Slot<'n>,
+        fixed: impl FnOnce(&mut Self, Slot<'n>) -> Option<T>,
+    ) -> Option<Setting<T>> {
+        let scalar = self.scalar(slot)?;
+        if scalar.text.contains('$') {
+            self.template(scalar, slot.node.span).map(Setting::Text)
+        } else {
+            fixed(self, slot).map(Setting::Fixed)
+        }
     }
 
     pub(super) fn integer<T: TryFrom<i64>>(&mut self, slot: Slot<'_>) -> Option<Setting<T>> {
-        let scalar = self.scalar(slot)?;
-        match self.deferred(scalar, slot.node.span) {
-            Some(text) => text.map(Setting::Text),
-            None => self.fixed_integer(slot).map(Setting::Fixed),
-        }
+        self.setting(slot, Self::fixed_integer)
     }
 
     /// A number without variables.
@@ -229,14 +234,15 @@ impl Reader {
     }
 
     pub(super) fn number(&mut self, slot: Slot<'_>) -> Option<Setting<f64>> {
+        self.setting(slot, Self::fixed_number)
+    }
+
+    fn fixed_number(&mut self, slot: Slot<'_>) -> Option<f64> {
         let scalar = self.scalar(slot)?;
-        if let Some(text) = self.deferred(scalar, slot.node.span) {
-            return text.map(Setting::Text);
-        }
         let plain = classify(&scalar.text);
         match &plain {
             Plain::Integer(number) | Plain::Float(number) if scalar.style == Style::Plain => {
-                number.as_f64().map(Setting::Fixed)
+                number.as_f64()
             }
             _ => {
                 self.not_a_number(slot, scalar, &plain);
@@ -246,11 +252,7 @@ impl Reader {
     }
 
     pub(super) fn boolean(&mut self, slot: Slot<'_>) -> Option<Setting<bool>> {
-        let scalar = self.scalar(slot)?;
-        match self.deferred(scalar, slot.node.span) {
-            Some(text) => text.map(Setting::Text),
-            None => self.flag(slot).map(Setting::Fixed),
-        }
+        self.setting(slot, Self::flag)
     }
 
     pub(super) fn flag(&mut self, slot: Slot<'_>) -> Option<bool> {
@@ -275,11 +277,7 @@ impl Reader {
     }
 
     pub(super) fn duration(&mut self, slot: Slot<'_>) -> Option<Setting<Duration>> {
-        let scalar = self.scalar(slot)?;
-        match self.deferred(scalar, slot.node.span) {
-            Some(text) => text.map(Setting::Text),
-            None => self.fixed_duration(slot).map(Setting::Fixed),
-        }
+        self.setting(slot, Self::fixed_duration)
     }
 
     pub(super) fn fixed_duration(&mut self, slot: Slot<'_>) -> Option<Duration> {
@@ -309,8 +307,15 @@ impl Reader {
     fn formula_text<'n>(&mut self, slot: Slot<'n>) -> Option<&'n Scalar> {
         match &slot.node.content {
             Content::Scalar(scalar) if !scalar.text.trim().is_empty() => Some(scalar),
-            Content::Scalar(_) => {
+            Content::Scalar(_) if slot.node.is_absent() => {
                 self.mismatch(slot);
+                None
+            }
+            Content::Scalar(_) => {
+                let error = self
+                    .error(slot.node.span, format!("the expression of `{}` is empty", slot.name))
+                    .help("such as `level >= 4`");
+                self.report(error);
                 None
             }
             Content::Sequence(_) | Content::Mapping(_) => {
@@ -395,7 +400,12 @@ impl Reader {
                 continue;
             }
             let name = self.variable(&entry.key);
-            let slot = Slot { name: &entry.key.text, shape: Shape::Formula, node: &entry.value };
+            let slot = Slot {
+                name: &entry.key.text,
+                shape: Shape::Formula,
+                node: &entry.value,
+                example: None,
+            };
             if let (Some(name), Some(formula)) = (name, self.formula(slot)) {
                 assignments.push(Assignment { name, formula });
             }
@@ -409,7 +419,12 @@ impl Reader {
         let mut map = Vec::new();
         for entry in &mapping.entries {
             let key = self.free_key(&entry.key);
-            let slot = Slot { name: &entry.key.text, shape: Shape::Text, node: &entry.value };
+            let slot = Slot {
+                name: &entry.key.text,
+                shape: Shape::Text,
+                node: &entry.value,
+                example: None,
+            };
             if let (Some(key), Some(text)) = (key, self.text(slot)) {
                 map.push((key.value, text));
             }

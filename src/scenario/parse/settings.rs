@@ -80,7 +80,12 @@ impl Reader {
         if let Some(slot) = fields.get("sections") {
             for entry in &self.mapping(slot)?.entries {
                 let section = self.free_key(&entry.key);
-                let slot = Slot { name: &entry.key.text, shape: slot.shape, node: &entry.value };
+                let slot = Slot {
+                    name: &entry.key.text,
+                    shape: slot.shape,
+                    node: &entry.value,
+                    example: None,
+                };
                 if let (Some(section), Some(level)) = (section, self.word(slot, &LEVELS)) {
                     sections.push((section.value, level));
                 }

@@ -27,7 +27,7 @@ impl Reader {
         let entry = self.only_entry(mapping, node)?;
         let verb = self.verb(entry)?;
         let field = STEP.field(verb)?;
-        let slot = Slot { name: verb, shape: field.shape, node: &entry.value };
+        let slot = Slot { name: verb, shape: field.shape, node: &entry.value, example: None };
         let action = self.action(slot, entry.key.span, &path)?;
         let span = entry.key.span;
         Some(Step {

@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(number("1$n"), Ok(13));
         assert!(matches!(number("$limit"), Err(ValueError::WrongType { .. })));
         let limit = Setting::<Duration>::Text(text("$limit")).resolve(&scope, &Nothing);
-        assert_eq!(limit, Ok(Duration::from_secs(120)));
+        assert_eq!(limit, Ok(Duration::from_mins(2)));
     }
 
     #[test]

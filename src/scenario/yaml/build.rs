@@ -67,7 +67,11 @@ impl<'s> Builder<'s> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.decorations(span, anchor, tag.as_deref());
-                self.place(Node { span, content: scalar(text.into_owned(), written(style)) });
+                let style = written(style);
+                // The parser gives a value that is not there the span of what comes next.
+                let absent = text.is_empty() && style == Style::Plain;
+                let span = if absent { self.source.span(span.start..span.start) } else { span };
+                self.place(Node { span, content: scalar(text.into_owned(), style) });
             }
             Event::SequenceStart(anchor, tag) => {
                 self.decorations(span, anchor, tag.as_deref());
