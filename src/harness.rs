@@ -85,6 +85,26 @@ impl Harness {
         Daemon::create(Arc::clone(&self.core), spec).await
     }
 
+    /// Makes a node known from its options and the specification that came of them.
+    pub async fn create_node(
+        &self,
+        options: crate::octez::NodeOptions,
+        spec: DaemonSpec,
+    ) -> Result<Node, InitError> {
+        self.core.programs.available()?;
+        Ok(Node::from_parts(self.create(spec).await?, options))
+    }
+
+    /// Whether this run has Octez programs; which of them are there shows when they are spawned.
+    pub fn octez_programs(&self) -> Result<(), ProgramsError> {
+        self.core.programs.available()
+    }
+
+    /// Reads what every pipe holds now. Afterwards whatever was written before the call is in the log.
+    pub async fn settle(&self) {
+        self.core.settle().await;
+    }
+
     /// A daemon that was made known before.
     pub fn daemon(&self, name: &DaemonName) -> Option<Daemon> {
         Daemon::find(&self.core, name)

@@ -26,7 +26,7 @@ use actix::SpawnHandle;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use self::death::Judge;
+pub(crate) use self::death::{Judge, SettlePipes};
 pub(crate) use self::spawn::surround;
 use super::command::{CommandError, Done};
 use super::event_bus::{Append, EventBus, LogEnd};
@@ -83,6 +83,8 @@ pub struct IncarnationStatus {
     pub pid: i32,
     pub started: Instant,
     pub exited: Option<(Instant, ExitReason)>,
+    /// The restart policy answered its death with another one.
+    pub restarted: bool,
 }
 
 #[derive(Debug)]

@@ -177,12 +177,13 @@ impl std::fmt::Debug for Sink {
 #[derive(Debug)]
 struct Observer {
     daemon: Option<DaemonName>,
+    lifecycle: bool,
     sink: Sink,
 }
 
 impl Observer {
     fn watches(&self, daemon: &DaemonName) -> bool {
-        self.daemon.as_ref().is_none_or(|watched| watched == daemon)
+        !self.lifecycle && self.daemon.as_ref().is_none_or(|watched| watched == daemon)
     }
 
     /// False when nobody listens any more.
@@ -209,6 +210,8 @@ impl Observer {
 #[rtype(result = "()")]
 pub(crate) struct Observe {
     pub(crate) daemon: Option<DaemonName>,
+    /// Show `tribunal.*` records, and nothing else.
+    pub(crate) lifecycle: bool,
     pub(crate) sink: Sink,
 }
 
@@ -216,7 +219,8 @@ impl Handler<Observe> for EventBus {
     type Result = ();
 
     fn handle(&mut self, observe: Observe, _: &mut Context<Self>) {
-        self.observers.push(Observer { daemon: observe.daemon, sink: observe.sink });
+        let Observe { daemon, lifecycle, sink } = observe;
+        self.observers.push(Observer { daemon, lifecycle, sink });
     }
 }
 

@@ -14,7 +14,7 @@ use super::programs::Programs;
 use crate::actors::command::CommandError;
 use crate::actors::daemon::{DaemonStatus, Order, Surroundings};
 use crate::actors::event_bus::{EventBus, LogEnd, Survey, Surveyed, Write};
-use crate::actors::supervisor::{Command, Create, Supervisor};
+use crate::actors::supervisor::{Command, Create, Settle, Supervisor};
 use crate::daemon::lifecycle::Request;
 use crate::daemon::{DaemonName, DaemonSpec};
 use crate::harness::Done;
@@ -107,6 +107,13 @@ impl Core {
 
     pub(super) fn note(&self, what: What) {
         self.bus.do_send(Write(what));
+    }
+
+    pub(super) async fn settle(&self) {
+        let (reply, settled) = oneshot::channel();
+        self.supervisor.do_send(Settle { reply });
+        // A supervisor that is gone has nothing to settle.
+        let _ = settled.await;
     }
 
     pub(super) async fn survey(&self) -> Surveyed {

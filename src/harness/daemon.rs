@@ -194,7 +194,7 @@ impl Daemon {
 
     /// Calls this with every event from now on, in the harness's thread; it must be quick. A panic in it is logged and ends it.
     pub fn on_event(&self, call: impl FnMut(&Event) + Send + 'static) {
-        observe::call(&self.core, Some(self.name.clone()), call);
+        observe::call(&self.core, Some(self.name.clone()), false, call);
     }
 
     /// Every event from now on, for a blocking test thread. What does not fit into `capacity` is counted, not waited for.

@@ -82,6 +82,10 @@ impl super::Harness {
 }
 
 impl Node {
+    pub(super) fn from_parts(daemon: Daemon, options: NodeOptions) -> Self {
+        Self { daemon, options: Arc::new(options) }
+    }
+
     pub fn rpc_port(&self) -> u16 {
         self.options.ports.rpc
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use actix::{ActorFutureExt, Addr, AsyncContext, Context, Message, WrapFuture};
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -23,17 +23,50 @@ pub(crate) struct Judge {
     pub(crate) reply: oneshot::Sender<Verdict>,
 }
 
+/// Has every pipe of the living incarnation read what it holds now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SettlePipes {
+    pub(crate) reply: oneshot::Sender<()>,
+}
+
+impl Handler<SettlePipes> for Daemon {
+    type Result = ();
+
+    fn handle(&mut self, settle: SettlePipes, ctx: &mut Context<Self>) {
+        // A death under way settles them anyway, and must not be disturbed.
+        let drained = if matches!(self.lifecycle.state(), State::Draining { .. }) {
+            Vec::new()
+        } else {
+            self.drain_pipes(false)
+        };
+        let all = async move {
+            for one in drained {
+                // A pipe that is gone has nothing more to say.
+                let _ = one.await;
+            }
+            // Who asked may have gone on.
+            let _ = settle.reply.send(());
+        };
+        ctx.spawn(all.into_actor(self));
+    }
+}
+
 impl Daemon {
+    fn drain_pipes(&self, last: bool) -> Vec<oneshot::Receiver<()>> {
+        let drain = |pipe: &Addr<EventPipe>| {
+            let (reply, drained) = oneshot::channel();
+            pipe.do_send(Drain { last, reply });
+            drained
+        };
+        self.pipes.iter().map(drain).collect()
+    }
+
     /// The leader has exited and is not reaped: its group's number is still ours to kill.
     pub(super) fn drain(&mut self, exit: ExitReason, ctx: &mut Context<Self>) {
         self.cancel_pending(ctx);
         self.kill();
-        let drain = |pipe: &Addr<EventPipe>| {
-            let (reply, drained) = oneshot::channel();
-            pipe.do_send(Drain { reply });
-            drained
-        };
-        let drained: Vec<_> = self.pipes.iter().map(drain).collect();
+        let drained = self.drain_pipes(true);
         let all = async move {
             for drained in drained {
                 // A pipe that is gone has nothing more to say.
@@ -93,6 +126,12 @@ impl Daemon {
                 return;
             }
         };
+        let restarted = matches!(action, Action::RestartAt(_));
+        self.status.send_modify(|status| {
+            if let Some(last) = status.incarnations.last_mut() {
+                last.restarted = restarted;
+            }
+        });
         self.append_exited(&exit, action, ctx);
         match action {
             Action::GiveUp => {

@@ -155,7 +155,7 @@ impl Daemon {
         if std::mem::take(&mut self.restarting_by_policy) {
             self.append(lifecycle_names::RESTARTED, json!({ "incarnation": incarnation }), None);
         }
-        let started = IncarnationStatus { number: incarnation, pid, started: Instant::now(), exited: None };
+        let started = IncarnationStatus { number: incarnation, pid, started: Instant::now(), exited: None, restarted: false };
         self.status.send_modify(|status| {
             status.incarnations.push(started);
             status.first = Some(first);
