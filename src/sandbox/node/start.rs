@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::command::{self, Command, ConfigAction};
 use super::config::{Changes, Config, ConfigError, ConfigFile};
-use super::data_dir::{self, DataDirError, NodeIdentity};
+use super::data_dir::{self, DataDirError, NodeIdentity, PeersFile};
 use super::identity;
 use super::p2p::Network;
 use super::p2p::network::Settings;
@@ -172,6 +172,8 @@ async fn start(
     });
     sink.emit(Level::Notice, &MAIN, "starting_node", &starting).await;
 
+    let peers_file = PeersFile::of(data_dir);
+    let trusted_peers = peers_file.open()?;
     let store_path = data_dir::store_path(data_dir)?;
     let opened = Store::open(&store_path);
     let (store, chain) = opened.map_err(|source| StartError::Store { path: store_path, source })?;
@@ -192,6 +194,8 @@ async fn start(
         private_mode: config.private_mode,
         max_connections: config.max_connections,
         bootstrap,
+        trusted_peers,
+        peers_file,
     };
     let network = Network::new(settings, shell.clone(), worker.clone(), sink.clone());
     sink.emit(Level::Notice, &MAIN, "disabled_discovery_addr", &json!({})).await;
