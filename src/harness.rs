@@ -151,6 +151,11 @@ impl Harness {
         self.core.note(what);
     }
 
+    /// Why recording stopped, if it did: the disk of the run directory is full, as a rule.
+    pub fn recording_failure(&self) -> Option<String> {
+        self.core.recording.get()
+    }
+
     /// What is known of each daemon's events, and whether recording still works.
     pub async fn survey(&self) -> Surveyed {
         self.core.survey().await
@@ -176,6 +181,26 @@ impl Harness {
     /// As [`shutdown`](Self::shutdown), with SIGKILL at once.
     pub async fn shutdown_now(mut self) -> Result<Summary, StartError> {
         self.shut_down(Grace(Duration::ZERO)).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), with this grace; when `urgent` resolves before the daemons have ended, SIGKILL.
+    pub async fn shutdown_within(
+        mut self,
+        grace: Duration,
+        urgent: impl Future<Output = ()>,
+    ) -> Result<Summary, StartError> {
+        let supervisor = self.core.supervisor.clone();
+        let down = self.shut_down(Grace(grace));
+        let hurry = async {
+            urgent.await;
+            let (reply, _) = tokio::sync::oneshot::channel();
+            supervisor.do_send(crate::actors::supervisor::Shutdown { grace: Duration::ZERO, reply });
+            std::future::pending().await
+        };
+        tokio::select! {
+            summary = down => summary,
+            () = hurry => Err(StartError::Gone),
+        }
     }
 
     async fn shut_down(&mut self, grace: Grace) -> Result<Summary, StartError> {

@@ -5,6 +5,7 @@
 compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pidfd");
 
 mod actors;
+mod cause;
 pub mod daemon;
 pub mod event;
 pub mod harness;

@@ -20,7 +20,7 @@ use crate::daemon::{DaemonName, DaemonSpec};
 use crate::harness::Done;
 use crate::host::marker::RunId;
 use crate::host::ports::{PortError, Ports};
-use crate::record::{RunDir, What};
+use crate::record::{RecordingFailure, RunDir, What};
 
 #[derive(Debug)]
 pub(super) struct Core {
@@ -29,6 +29,7 @@ pub(super) struct Core {
     pub(super) arbiter: ArbiterHandle,
     pub(super) around: Surroundings,
     pub(super) log_end: LogEnd,
+    pub(super) recording: RecordingFailure,
     pub(super) run_id: RunId,
     pub(super) run_dir: RunDir,
     pub(super) programs: Programs,

@@ -191,6 +191,7 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
     let guardian = Arc::new(Guardian::start(&run, temp.path())?);
     let run_dir = RunDir::new(builder.run_dir.unwrap_or_else(|| temp.path().join("run")));
     let recorder = Recorder::create(run_dir.clone())?;
+    let recording = recorder.failure_flag();
     let links = temp.path().join("bin");
     let programs = Programs::resolve(&builder.octez, builder.sandbox.as_deref(), &links);
     let latch = PanicLatch::default();
@@ -216,6 +217,7 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
         arbiter: Arbiter::current(),
         around,
         log_end,
+        recording,
         run_id: run.clone(),
         run_dir,
         programs,

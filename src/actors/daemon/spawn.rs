@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::{Daemon, IncarnationStatus, Surroundings};
 use crate::actors::command::{CommandError, Done};
 use crate::actors::event_bus::Open;
+use crate::cause::chain;
 use crate::actors::event_pipe::{EventPipe, LineSeen, Role, Seen, Source, Watch};
 use crate::daemon::lifecycle::Fact;
 use crate::daemon::{
@@ -284,16 +285,4 @@ fn merge(into: &mut Value, more: &Value) {
 pub(crate) fn command_text(command: &CommandLine) -> String {
     let words = std::iter::once(&command.program).chain(&command.args);
     words.map(OsString::as_os_str).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
