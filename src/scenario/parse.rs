@@ -23,9 +23,6 @@ use super::diagnostic::Diagnostic;
 use super::source::Source;
 use crate::daemon::Kind;
 
-/// More errors than this in one file help nobody.
-const MAX_ERRORS: usize = 100;
-
 /// Files used by one scenario, counted each time: a bound on what nested `use` can multiply to.
 const MAX_USES: usize = 200;
 

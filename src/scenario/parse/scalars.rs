@@ -396,7 +396,7 @@ impl Reader {
         }
         let mut assignments = Vec::new();
         for (index, entry) in mapping.entries.iter().enumerate() {
-            if pieces.contains(&index) {
+            if pieces.binary_search(&index).is_ok() {
                 continue;
             }
             let name = self.variable(&entry.key);
