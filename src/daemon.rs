@@ -269,6 +269,8 @@ pub struct Preparation {
     pub command: CommandLine,
     /// Skipped when this file exists, so that a restart keeps what the first run made.
     pub unless_exists: PathBuf,
+    /// Merged, object by object, into that file once the command has made it.
+    pub merge: Option<serde_json::Value>,
 }
 
 /// Where the daemon's JSON lines come from, and how it is told to write them there.
@@ -360,8 +362,41 @@ pub struct DaemonSpec {
     pub knows: Vec<String>,
 }
 
+impl CommandLine {
+    /// The first word is the program.
+    pub fn new<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Self {
+        let mut words = words.into_iter().map(Into::into);
+        Self {
+            program: words.next().unwrap_or_default(),
+            args: words.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl DaemonSpec {
+    /// Any daemon: ready when spawned, events in the Octez envelope through the FIFO in `TRIBUNAL_EVENT_PIPE`, never
+    /// restarted, and only exit code 0 is no failure. Every field may be changed.
+    pub fn process(name: DaemonName, command: CommandLine) -> Self {
+        Self {
+            name,
+            kind: Kind::Process,
+            command,
+            preparation: Vec::new(),
+            events: EventSource::Pipe,
+            envelope: Envelope::Octez,
+            ready: Readiness::Spawned,
+            ready_within: DEFAULT_TIMEOUT,
+            restart: RestartPolicy::default(),
+            success: vec![0],
+            grace: DEFAULT_GRACE,
+            knows: Vec::new(),
+        }
+    }
+}
+
 /// SIGTERM's grace, where nothing else is said: Tezt's (`daemon.ml`), chosen there against flakiness.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 /// How long any wait takes at most, where nothing else is said.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);

@@ -5,6 +5,8 @@
 
 pub mod decode;
 pub mod log;
+pub mod miss;
+pub mod tally;
 pub mod waiters;
 
 use std::fmt;

@@ -66,8 +66,7 @@ pub struct Predicate(Arc<Compiled>);
 impl Predicate {
     /// Fails on what is no expression, and on an expression whose value is never a boolean.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
-        let compiled = parse::predicate(source)?;
-        Ok(Self(Arc::new(compiled)))
+        Ok(Self(Arc::new(parse::predicate(source)?)))
     }
 
     /// The text as it was written.
@@ -124,8 +123,7 @@ pub struct Expression(Arc<Compiled>);
 
 impl Expression {
     pub fn parse(source: &str) -> Result<Self, ParseError> {
-        let compiled = parse::expression(source)?;
-        Ok(Self(Arc::new(compiled)))
+        Ok(Self(Arc::new(parse::expression(source)?)))
     }
 
     /// The text as it was written.

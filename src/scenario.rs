@@ -3,14 +3,17 @@
 //! ```text
 //! yaml -> parse (by the tables of grammar) -> model -> check -> play
 //! ```
+//! [`job`] is what a play is given, [`result`] what comes of it.
 //! Each layer knows only what stands to its left. Errors are [`Diagnostic`]s: file, line, column, the source line, the remedy.
 
 pub mod check;
 pub mod diagnostic;
 mod grammar;
+pub mod job;
 mod load;
 pub mod model;
 mod parse;
+pub mod result;
 pub mod schema;
 mod source;
 pub mod values;

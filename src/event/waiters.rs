@@ -1,1 +1,245 @@
 //! The registry of one-shot waits, and the judge of which record ends which.
+//!
+//! Pure: it is told of records and of daemons that are finally dead, and answers which waits that ends. Waits are found
+//! by daemon and event name; among those, predicates of the form `field >= constant` stand sorted by their constant, so
+//! that a thousand of them cost one look at the field.
+
+mod bucket;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::bucket::Bucket;
+use super::{Event, EventName, NamePattern, Seq};
+use crate::daemon::DaemonName;
+use crate::predicate::{EventMeta, Predicate, Subject, Truth};
+
+/// Identifies a wait within a harness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WaiterId(pub u64);
+
+/// A predicate with the variables it was written among; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    pub predicate: Predicate,
+    pub variables: Arc<BTreeMap<String, Value>>,
+}
+
+impl Bound {
+    pub fn test(&self, event: &Event) -> Truth {
+        self.predicate.test(&subject(event), &*self.variables)
+    }
+}
+
+/// The event as a predicate sees it.
+pub fn subject(event: &Event) -> Subject<'_> {
+    Subject {
+        payload: &event.value,
+        event: Some(EventMeta {
+            name: event.name.as_str(),
+            daemon: event.daemon.as_str(),
+            time: event.time,
+            section: &event.section,
+            seq: event.seq.0,
+            incarnation: event.incarnation.0,
+        }),
+    }
+}
+
+/// What, beside its name, makes an event the wanted one.
+pub enum Test {
+    Any,
+    Predicate(Bound),
+    Closure(Box<dyn FnMut(&Event) -> bool + Send>),
+}
+
+impl fmt::Debug for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("Any"),
+            Self::Predicate(bound) => write!(f, "Predicate({})", bound.predicate),
+            Self::Closure(_) => f.write_str("Closure"),
+        }
+    }
+}
+
+impl Test {
+    fn holds(&mut self, event: &Event) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Predicate(bound) => bound.test(event) == Truth::True,
+            Self::Closure(closure) => closure(event),
+        }
+    }
+}
+
+/// One wait: of whom, for which event, and how many of them.
+#[derive(Debug)]
+pub struct Wait {
+    /// Each daemon, and the first position that counts there. Any of them will do.
+    pub sources: Vec<(DaemonName, Seq)>,
+    pub event: NamePattern,
+    pub test: Test,
+    /// Matches still missing; the last one ends the wait.
+    pub missing: u32,
+}
+
+impl Wait {
+    /// Whether this event, offered in the order of the log, ends the wait.
+    pub fn judge(&mut self, event: &Event) -> bool {
+        self.event.matches(event.name.as_str()) && self.test.holds(event) && self.count()
+    }
+
+    fn count(&mut self) -> bool {
+        self.missing = self.missing.saturating_sub(1);
+        self.missing == 0
+    }
+}
+
+/// All waits that have seen the whole history and now wait for what comes.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    waits: HashMap<WaiterId, Wait>,
+    interests: HashMap<DaemonName, Interest>,
+    finally_dead: HashSet<DaemonName>,
+    /// Ids that stand in an interest and have ended since.
+    stale: usize,
+}
+
+#[derive(Debug, Default)]
+struct Interest {
+    names: HashMap<EventName, Bucket>,
+    globs: Vec<WaiterId>,
+}
+
+impl Waiters {
+    pub fn is_empty(&self) -> bool {
+        self.waits.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Registers a wait, or gives it back if all it could wait for is finally dead.
+    pub fn insert(&mut self, id: WaiterId, wait: Wait) -> Result<(), Wait> {
+        if self.is_hopeless(&wait) {
+            return Err(wait);
+        }
+        for (daemon, _) in &wait.sources {
+            let interest = self.interests.entry(daemon.clone()).or_default();
+            match &wait.event {
+                NamePattern::Exact(name) => {
+                    interest.names.entry(name.clone()).or_default().insert(id, &wait.test);
+                }
+                NamePattern::Glob(_) => interest.globs.push(id),
+            }
+        }
+        self.waits.insert(id, wait);
+        Ok(())
+    }
+
+    pub fn remove(&mut self, id: WaiterId) -> Option<Wait> {
+        let wait = self.waits.remove(&id)?;
+        self.stale += wait.sources.len();
+        self.tidy();
+        Some(wait)
+    }
+
+    /// Whether an event of this name could matter, so that its payload is worth parsing.
+    pub fn wants(&self, daemon: &DaemonName, name: &EventName) -> bool {
+        self.interests.get(daemon).is_some_and(|interest| {
+            interest.names.contains_key(name)
+                || interest.globs.iter().any(|id| {
+                    self.waits.get(id).is_some_and(|wait| wait.event.matches(name.as_str()))
+                })
+        })
+    }
+
+    /// Whether any wait is on this daemon at all.
+    pub fn listens_to(&self, daemon: &DaemonName) -> bool {
+        self.interests.contains_key(daemon)
+    }
+
+    /// Offers one event; the waits that it ends are removed and returned.
+    pub fn offer(&mut self, event: &Event) -> Vec<WaiterId> {
+        let mut ended = Vec::new();
+        let Some(interest) = self.interests.get_mut(&event.daemon) else {
+            return ended;
+        };
+        let waits = &mut self.waits;
+        if let Some(bucket) = interest.names.get_mut(&event.name) {
+            bucket.offer(event, waits, &mut ended);
+        }
+        for id in &interest.globs {
+            if waits.get_mut(id).is_some_and(|wait| wait.judge(event)) {
+                ended.push(*id);
+            }
+        }
+        for id in &ended {
+            if let Some(wait) = self.waits.remove(id) {
+                self.stale += wait.sources.len();
+            }
+        }
+        self.tidy();
+        ended
+    }
+
+    /// A daemon will not run again by itself; the waits that this leaves without hope are removed and returned.
+    pub fn finally_dead(&mut self, daemon: &DaemonName) -> Vec<(WaiterId, Wait)> {
+        self.finally_dead.insert(daemon.clone());
+        let hopeless = |wait: &Wait| {
+            wait.sources.iter().all(|(source, _)| self.finally_dead.contains(source))
+        };
+        let mut ended: Vec<_> = self.waits.extract_if(|_, wait| hopeless(wait)).collect();
+        ended.sort_by_key(|(id, _)| *id);
+        self.stale += ended.iter().map(|(_, wait)| wait.sources.len()).sum::<usize>();
+        self.tidy();
+        ended
+    }
+
+    /// A daemon that was finally dead has been run again.
+    pub fn alive_again(&mut self, daemon: &DaemonName) {
+        self.finally_dead.remove(daemon);
+    }
+
+    pub fn is_finally_dead(&self, daemon: &DaemonName) -> bool {
+        self.finally_dead.contains(daemon)
+    }
+
+    /// All waits, removed.
+    pub fn drain(&mut self) -> Vec<(WaiterId, Wait)> {
+        self.interests.clear();
+        self.stale = 0;
+        let mut all: Vec<_> = self.waits.drain().collect();
+        all.sort_by_key(|(id, _)| *id);
+        all
+    }
+
+    fn is_hopeless(&self, wait: &Wait) -> bool {
+        wait.sources.iter().all(|(daemon, _)| self.finally_dead.contains(daemon))
+    }
+
+    /// Drops stale ids once they outnumber the live ones, so that each costs constant time in the long run.
+    fn tidy(&mut self) {
+        if self.waits.is_empty() {
+            self.interests.clear();
+            self.stale = 0;
+        } else if self.stale > 64 && self.stale > self.waits.len() {
+            let waits = &self.waits;
+            for interest in self.interests.values_mut() {
+                interest.globs.retain(|id| waits.contains_key(id));
+                interest.names.retain(|_, bucket| bucket.retain(waits));
+            }
+            self.interests
+                .retain(|_, interest| !interest.names.is_empty() || !interest.globs.is_empty());
+            self.stale = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! From `delegate_events.ml`, `lib_agnostic_baker/events.ml` and the node's event modules of Octez v25. A name that is
 //! not here may still exist; one that is here and never turns up was not emitted.
 
-use crate::daemon::{Kind, Level};
+use crate::daemon::{EventLevels, Kind, Level};
 
 /// One event that a daemon can emit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,59 @@ impl KnownEvent {
     /// Whether an event of this name is meant.
     pub fn is_named(&self, name: &str) -> bool {
         match self.name.strip_suffix('*') {
-            Some(stem) => name.strip_prefix(stem).is_some_and(|rest| rest.ends_with(".v0")),
+            Some(stem) => {
+                name.strip_prefix(stem).is_some_and(|rest| rest.strip_suffix(".v0").is_some())
+            }
             None => self.name == name,
         }
     }
 
-    /// The name that sink configurations match, without version.
-    pub fn simple_name(&self) -> &'static str {
-        self.name.strip_suffix(".v0").unwrap_or(self.name)
+    /// Whether a daemon with these levels can write it. Where that depends on which protocol is active, it can.
+    pub fn is_shown(&self, levels: &EventLevels) -> bool {
+        for (prefix, level) in &levels.sections {
+            let shows = self.level >= *level;
+            match self.falls_under(prefix) {
+                Fit::Yes => return shows,
+                Fit::Perhaps if shows => return true,
+                Fit::Perhaps | Fit::No => {}
+            }
+        }
+        self.level >= levels.level
     }
+
+    /// Sinks compare prefixes with the section and the name after it, word by word; `_` or `*` stands for any word.
+    fn falls_under(&self, prefix: &str) -> Fit {
+        let name = self.name.strip_suffix(".v0").unwrap_or(self.name);
+        let mut words = self.section.iter().copied().chain([name]);
+        let mut fit = Fit::Yes;
+        for wanted in prefix.split('.').filter(|wanted| !wanted.is_empty()) {
+            match words.next() {
+                Some(_) if wanted == "_" || wanted == "*" => {}
+                Some(word) if word == wanted => {}
+                Some(word) if is_with_protocol(word, wanted) => fit = Fit::Perhaps,
+                Some(_) | None => return Fit::No,
+            }
+        }
+        fit
+    }
+}
+
+/// Whether this is the word with a protocol's name, `alpha` or `025-PsUshuai`, for its asterisk.
+fn is_with_protocol(word: &str, wanted: &str) -> bool {
+    let protocol = word.strip_suffix('*').and_then(|stem| wanted.strip_prefix(stem));
+    protocol.is_some_and(|name| {
+        let number = name.split_once('-').map(|(number, _)| number);
+        name == "alpha" || number.is_some_and(|number| number.parse::<u16>().is_ok())
+    })
+}
+
+/// Whether a prefix matches an event whose section may hold a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    Yes,
+    /// Under one protocol, not under another.
+    Perhaps,
+    No,
 }
 
 /// The events of daemons of this kind; none for a kind that is not Octez's.
@@ -187,6 +231,42 @@ mod tests {
         assert_eq!(level(Kind::Accuser, "head_increment.v0"), None);
         assert_eq!(level(Kind::Node, "head_increment.v0"), Some(Level::Notice));
         assert_eq!(level(Kind::Process, "head_increment.v0"), None);
+    }
+
+    #[test]
+    fn levels_hide_events_unless_some_protocol_shows_them() {
+        let levels = |level, sections: &[(&str, Level)]| EventLevels {
+            level,
+            sections: sections
+                .iter()
+                .map(|(prefix, level)| ((*prefix).to_owned(), *level))
+                .collect(),
+        };
+        use Level::{Debug, Error, Info, Notice};
+        let cases: [(&str, EventLevels, bool); 10] = [
+            ("block-seen-alpha.v0", levels(Error, &[("block-seen-alpha", Info)]), true),
+            ("daemon_start.v0", levels(Info, &[]), true),
+            ("daemon_start.v0", levels(Notice, &[]), false),
+            ("accuser_saw_block.v0", levels(Info, &[("alpha.delegate", Debug)]), true),
+            ("accuser_saw_block.v0", levels(Info, &[("agnostic-agent", Debug)]), false),
+            ("accuser_saw_block.v0", levels(Info, &[("*.delegate", Debug)]), true),
+            ("double_baking_detected.v0", levels(Info, &[("*.delegate", Error)]), false),
+            ("double_baking_detected.v0", levels(Info, &[("alpha", Error)]), true),
+            (
+                "starting_daemon.v0",
+                levels(Error, &[("agnostic-agent.starting_daemon", Info)]),
+                true,
+            ),
+            (
+                "starting_agent.v0",
+                levels(Error, &[("agnostic-agent.starting_daemon", Info)]),
+                false,
+            ),
+        ];
+        for (name, levels, shown) in cases {
+            let event = known_event(Kind::Accuser, name).expect("a known event");
+            assert_eq!(event.is_shown(&levels), shown, "{name} {levels:?}");
+        }
     }
 
     #[test]

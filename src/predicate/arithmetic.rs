@@ -93,6 +93,7 @@ fn join<'a>(
     }
     Err(match left.kind() {
         ValueKind::Number => (Side::Right, right.no_number("a number")),
+        _ if right.kind() == ValueKind::Number => (Side::Left, left.no_number("a number")),
         ValueKind::String | ValueKind::List => {
             let reason =
                 UnknownReason::WrongType { found: right.kind(), wanted: left.kind().as_str() };

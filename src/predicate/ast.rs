@@ -238,6 +238,14 @@ words! {
     }
 }
 
+impl EventField {
+    /// All of them, to be shown.
+    pub(super) fn list() -> String {
+        let names: Vec<_> = Self::ALL.iter().map(|field| field.as_str()).collect();
+        names.join(", ")
+    }
+}
+
 words! {
     pub(super) CompareOp {
         Eq = "==",

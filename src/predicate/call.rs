@@ -2,13 +2,16 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::ast::{Convert, EventField, Expr, Literal, Macro, Node, Pattern, TextTest};
-use super::error::{ParseError, Span};
+use super::ast::{Convert, Expr, Literal, Macro, Node, Pattern, TextTest};
+use super::error::{Refusal, Span};
 use super::lex::Token;
-use super::parse::{Parser, RESERVED, boolean};
+use super::parse::{Parsed, Parser, RESERVED, boolean};
 
 /// A compiled regular expression may take this many bytes, and so may its cache.
 const MAX_REGEX_BYTES: usize = 1 << 20;
+
+/// One that is computed has less, since each evaluation compiles it again.
+const MAX_COMPUTED_REGEX_BYTES: usize = 1 << 18;
 
 /// As one writes them, to be shown.
 const USAGES: [(&str, &str); 14] = [
@@ -34,13 +37,12 @@ fn usage(name: &str) -> Option<&'static str> {
 
 impl<'s> Parser<'s> {
     /// `name(…)`, at the bracket.
-    pub(super) fn function(&mut self, name: &str, start: Span) -> Result<Expr, ParseError> {
+    pub(super) fn function(&mut self, name: &str, start: Span) -> Parsed {
         let (has, convert) = (name == "has", Convert::named(name));
         if !has && convert.is_none() {
             return Err(unknown_function(name, start));
         }
         let [argument] = self.arguments(name, start)?;
-        let argument = Box::new(argument);
         let node = if let Some(function) = convert {
             Node::Convert { function, argument }
         } else {
@@ -53,21 +55,20 @@ impl<'s> Parser<'s> {
     /// `base.name(…)`, at the bracket; `word` is where the name stands.
     pub(super) fn method(
         &mut self,
-        base: Expr,
+        text: Box<Expr>,
         name: &'s str,
         word: Span,
         start: Span,
-    ) -> Result<Expr, ParseError> {
-        let text = Box::new(base);
+    ) -> Parsed {
         if let Some(kind) = Macro::named(name) {
             return self.macro_call(kind, text, word, start);
         }
         let node = if let Some(function) = TextTest::named(name) {
             let [argument] = self.arguments(name, word)?;
-            Node::TextTest { function, text, argument: Box::new(string(argument, name)?) }
+            Node::TextTest { function, text, argument: string(argument, name)? }
         } else if name == "matches" {
             let [pattern] = self.arguments(name, word)?;
-            let pattern = Box::new(string(pattern, name)?);
+            let pattern = string(pattern, name)?;
             let regex = literal_regex(&pattern)?;
             Node::Matches { text, pattern, regex }
         } else if name == "size" {
@@ -79,23 +80,17 @@ impl<'s> Parser<'s> {
         self.build(node, start)
     }
 
-    fn macro_call(
-        &mut self,
-        kind: Macro,
-        list: Box<Expr>,
-        word: Span,
-        start: Span,
-    ) -> Result<Expr, ParseError> {
+    fn macro_call(&mut self, kind: Macro, list: Box<Expr>, word: Span, start: Span) -> Parsed {
         let misused = |span| {
             let message = format!("`{}` takes a name and an expression", kind.as_str());
-            ParseError::new(span, message).help(format!("write `{}`", kind.usage()))
+            Refusal::new(span, message).help(format!("write `{}`", kind.usage()))
         };
         let opened = self.span;
         self.advance()?;
         let Token::Word(name) = self.token else { return Err(misused(word)) };
         let span = self.span;
         if RESERVED.contains(&name) || name == "self" || name == "event" {
-            let error = ParseError::new(span, format!("`{name}` has a meaning of its own"));
+            let error = Refusal::new(span, format!("`{name}` has a meaning of its own"));
             return Err(error.help("give the element another name"));
         }
         self.advance()?;
@@ -112,7 +107,7 @@ impl<'s> Parser<'s> {
         if kind != Macro::Map {
             boolean(&body)?;
         }
-        self.build(Node::Macro { kind, list, name: name.into(), body: Box::new(body) }, start)
+        self.build(Node::Macro { kind, list, name: name.into(), body }, start)
     }
 
     /// Exactly `N` arguments in brackets.
@@ -120,7 +115,7 @@ impl<'s> Parser<'s> {
         &mut self,
         name: &str,
         word: Span,
-    ) -> Result<[Expr; N], ParseError> {
+    ) -> Result<[Box<Expr>; N], Refusal> {
         let opened = self.span;
         self.advance()?;
         let mut arguments = Vec::new();
@@ -132,9 +127,9 @@ impl<'s> Parser<'s> {
         }
         self.expect(")", opened)?;
         let span = word.to(self.previous);
-        arguments.try_into().map_err(|arguments: Vec<Expr>| {
+        arguments.try_into().map_err(|arguments: Vec<Box<Expr>>| {
             let (wanted, found) = (count(N), arguments.len());
-            let error = ParseError::new(span, format!("`{name}` takes {wanted}, not {found}"));
+            let error = Refusal::new(span, format!("`{name}` takes {wanted}, not {found}"));
             match usage(name) {
                 Some(usage) => error.help(format!("write `{usage}`")),
                 None => error,
@@ -157,50 +152,49 @@ impl Macro {
     }
 }
 
-impl EventField {
-    /// All of them, to be shown.
-    pub(super) fn list() -> String {
-        let names: Vec<_> = Self::ALL.iter().map(|field| field.as_str()).collect();
-        names.join(", ")
-    }
-}
-
 /// Whether something is there can be asked of a field, an element, a variable or what `event` has.
-fn is_place(expr: &Expr) -> Result<(), ParseError> {
+fn is_place(expr: &Expr) -> Result<(), Refusal> {
     match expr.node {
         Node::Member { .. } | Node::Index { .. } | Node::Variable(_) | Node::Event(_) => Ok(()),
         _ => {
-            let error = ParseError::new(expr.span, "`has` asks for a field");
+            let error = Refusal::new(expr.span, "`has` asks for a field");
             Err(error.help("write `has(a.b)`"))
         }
     }
 }
 
-fn string(argument: Expr, name: &str) -> Result<Expr, ParseError> {
+fn string(argument: Box<Expr>, name: &str) -> Parsed {
     match &argument.node {
         Node::Literal(literal) if !matches!(literal, Literal::Str(_)) => {
-            Err(ParseError::new(argument.span, format!("`{name}` takes a string")))
+            Err(Refusal::new(argument.span, format!("`{name}` takes a string")))
         }
         _ => Ok(argument),
     }
 }
 
-fn literal_regex(pattern: &Expr) -> Result<Option<Pattern>, ParseError> {
+fn literal_regex(pattern: &Expr) -> Result<Option<Pattern>, Refusal> {
     let Node::Literal(Literal::Str(text)) = &pattern.node else { return Ok(None) };
     let regex = regex(text).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => {
-            ParseError::new(pattern.span, "this regular expression is too large")
+            Refusal::new(pattern.span, "this regular expression is too large")
         }
-        error => ParseError::new(
-            pattern.span,
-            format!("not a regular expression: {}", last_line(&error)),
-        ),
+        error => {
+            Refusal::new(pattern.span, format!("not a regular expression: {}", last_line(&error)))
+        }
     })?;
     Ok(Some(Pattern(regex)))
 }
 
 pub(super) fn regex(text: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(text).size_limit(MAX_REGEX_BYTES).dfa_size_limit(MAX_REGEX_BYTES).build()
+    limited_regex(text, MAX_REGEX_BYTES)
+}
+
+pub(super) fn computed_regex(text: &str) -> Result<Regex, regex::Error> {
+    limited_regex(text, MAX_COMPUTED_REGEX_BYTES)
+}
+
+fn limited_regex(text: &str, bytes: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(text).size_limit(bytes).dfa_size_limit(bytes).build()
 }
 
 /// The message without the drawing of the pattern that the crate puts above it.
@@ -210,12 +204,12 @@ fn last_line(error: &regex::Error) -> String {
     line.trim_start_matches("error: ").to_owned()
 }
 
-fn unknown_function(name: &str, span: Span) -> ParseError {
+fn unknown_function(name: &str, span: Span) -> Refusal {
     if let Some(usage) = usage(name) {
-        let error = ParseError::new(span, format!("`{name}` is not called like this"));
+        let error = Refusal::new(span, format!("`{name}` is not called like this"));
         return error.help(format!("write `{usage}`"));
     }
-    let error = ParseError::new(span, format!("there is no function `{name}`"));
+    let error = Refusal::new(span, format!("there is no function `{name}`"));
     let foreign = match name {
         "not" => Some("write `!(…)`".to_owned()),
         "and" => Some("write `a && b`".to_owned()),

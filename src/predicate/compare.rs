@@ -148,3 +148,6 @@ pub(super) fn int_part(float: f64) -> Option<i128> {
     #[expect(clippy::cast_possible_truncation, reason = "whole and in range: the cast is exact")]
     (-INT_LIMIT..INT_LIMIT).contains(&whole).then_some(whole as i128)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,14 +16,34 @@ pub struct ParseError {
     pub help: Option<String>,
 }
 
-impl ParseError {
+/// A [`ParseError`] on its way up. It is thin, because each of the parser's many frames has room for one.
+#[derive(Debug)]
+pub(super) struct Refusal(Box<ParseError>);
+
+impl Refusal {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self { span: span.range(), message: message.into(), help: None }
+        ParseError { span: span.range(), message: message.into(), help: None }.into()
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.0.help = Some(help.into());
         self
+    }
+
+    pub(super) fn has_help(&self) -> bool {
+        self.0.help.is_some()
+    }
+}
+
+impl From<ParseError> for Refusal {
+    fn from(error: ParseError) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl From<Refusal> for ParseError {
+    fn from(refusal: Refusal) -> Self {
+        *refusal.0
     }
 }
 
@@ -60,8 +80,9 @@ pub enum UnknownReason {
     NoEvent,
     #[error("the event has no time")]
     NoTime,
+    /// The index saturates.
     #[error("no element {index}, there are {length}")]
-    OutOfRange { index: i128, length: usize },
+    OutOfRange { index: i64, length: usize },
     #[error("{found}, not {wanted}")]
     WrongType { found: ValueKind, wanted: &'static str },
     /// Octez prints 64-bit integers as strings.

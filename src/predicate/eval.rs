@@ -116,7 +116,10 @@ impl<'a> Evaluation<'a> {
         match &expr.node {
             Node::Literal(literal) => Ok(Val::of_literal(literal)),
             Node::Payload => Ok(Val::of(self.payload)),
-            Node::Member { base, field } => self.member(base, field, expr, scope),
+            Node::Member { base, field } => match self.place(expr) {
+                Some(value) => Ok(Val::of(value)),
+                None => self.member(base, field, expr, scope),
+            },
             Node::Index { base, index } => self.index(base, index, expr, scope),
             Node::Event(field) => self.event_field(*field, expr),
             Node::Variable(name) => match self.vars.0.get(name) {
@@ -231,10 +234,14 @@ impl<'a> Evaluation<'a> {
                 .and_then(|()| equal(&item_value, &element, &self.work))
                 .map_err(|reason| Fault::new(whole.span, reason))
         };
-        // Elements that are written out need no list to be made of them.
+        // Elements that are written out need no list to be made of them, but all of them must be known.
         if let Node::List { items, constant: None } = &container.node {
-            let values = items.iter().map(|element| self.value(element, scope).and_then(is_item));
-            return kleene(values, true);
+            let mut found = Ok(false);
+            for element in items {
+                let element = self.value(element, scope)?;
+                found = kleene([found, is_item(element)].into_iter(), true);
+            }
+            return found;
         }
         let container_value = self.value(container, scope)?;
         if let Val::Object(map) = container_value {
@@ -258,6 +265,16 @@ impl<'a> Evaluation<'a> {
                 | UnknownReason::OutOfRange { .. } => Ok(false),
                 _ => Err(fault),
             },
+        }
+    }
+
+    /// The short way to a field of the payload or of a variable that is there, as most are.
+    fn place(&self, expr: &Expr) -> Option<&'a Json> {
+        match &expr.node {
+            Node::Payload => Some(self.payload),
+            Node::Variable(name) => self.vars.0.get(name),
+            Node::Member { base, field } => self.place(base)?.as_object()?.get(&**field),
+            _ => None,
         }
     }
 
@@ -308,7 +325,11 @@ impl<'a> Evaluation<'a> {
             return Err(Fault::new(index.span, index_value.no_number("an integer")));
         };
         let element = usize::try_from(position).ok().and_then(|at| base_value.element(at));
-        element.ok_or(Fault::new(whole.span, UnknownReason::OutOfRange { index: position, length }))
+        element.ok_or_else(|| {
+            let farthest = if position < 0 { i64::MIN } else { i64::MAX };
+            let index = i64::try_from(position).unwrap_or(farthest);
+            Fault::new(whole.span, UnknownReason::OutOfRange { index, length })
+        })
     }
 
     fn event_field(&self, field: EventField, whole: &Expr) -> Result<Val<'a>, Fault> {
@@ -445,3 +466,6 @@ fn incomparable(
     };
     Some(Fault::new(blamed.span, reason))
 }
+
+#[cfg(test)]
+mod tests;

@@ -242,3 +242,6 @@ fn listed(texts: &[impl AsRef<str>], separator: &str) -> String {
         more => format!("{}{separator}and {more} more", named.join(separator)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,14 @@
 //! The functions.
 
 use super::ast::{Convert, Expr, Pattern, TextTest};
-use super::call::regex;
+use super::call::computed_regex;
 use super::compare::int_part;
 use super::error::{Fault, UnknownReason};
 use super::eval::{Evaluation, Scope};
 use super::value::{Val, ValueKind};
 
 /// A pattern that is computed is compiled for each use, which may take as long as this many steps.
-const REGEX_STEPS: usize = 10_000;
+const REGEX_STEPS: usize = 20_000;
 
 impl<'a> Evaluation<'a> {
     pub(super) fn text_test(
@@ -47,7 +47,7 @@ impl<'a> Evaluation<'a> {
         let source = string(&source, pattern)?;
         let steps = REGEX_STEPS + source.len();
         self.work.steps(steps).map_err(|reason| Fault::new(pattern.span, reason))?;
-        match regex(source) {
+        match computed_regex(source) {
             Ok(regex) => Ok(regex.is_match(subject)),
             Err(_) => Err(Fault::new(pattern.span, UnknownReason::InvalidRegex)),
         }

@@ -200,3 +200,6 @@ impl PartialOrd for Constant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

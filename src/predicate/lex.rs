@@ -1,6 +1,6 @@
 //! Source text to tokens, one at a time, so that the first error of a source is the one reported.
 
-use super::error::{ParseError, Span};
+use super::error::{Refusal, Span};
 use super::literal;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +56,7 @@ impl<'s> Lexer<'s> {
         Self { source, position: 0 }
     }
 
-    pub(super) fn next_token(&mut self) -> Result<(Token<'s>, Span), ParseError> {
+    pub(super) fn next_token(&mut self) -> Result<(Token<'s>, Span), Refusal> {
         self.skip_blank();
         let start = self.position;
         let rest = &self.source[start..];
@@ -87,30 +87,30 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    fn string(&mut self, start: usize) -> Result<Token<'s>, ParseError> {
+    fn string(&mut self, start: usize) -> Result<Token<'s>, Refusal> {
         let (text, length) = literal::string(&self.source[start..], start)?;
         self.position = start + length;
         Ok(Token::Str(text))
     }
 
-    fn variable(&mut self, start: usize) -> Result<Token<'s>, ParseError> {
+    fn variable(&mut self, start: usize) -> Result<Token<'s>, Refusal> {
         let name = name_at(&self.source[start + 1..]);
         if name.is_empty() {
-            let error = ParseError::new(Span::new(start, start + 1), "`$` without a name");
+            let error = Refusal::new(Span::new(start, start + 1), "`$` without a name");
             return Err(error.help("write a variable as `$name`"));
         }
         self.position = start + 1 + name.len();
         Ok(Token::Variable(name))
     }
 
-    fn word(&mut self, start: usize) -> Result<Token<'s>, ParseError> {
+    fn word(&mut self, start: usize) -> Result<Token<'s>, Refusal> {
         let word = name_at(&self.source[start..]);
         let after = start + word.len();
         if self.source[after..].starts_with(['"', '\'']) {
             match word {
                 "r" | "R" => return self.string(start),
                 "b" | "B" | "rb" | "Rb" | "rB" | "RB" | "br" | "Br" | "bR" | "BR" => {
-                    let error = ParseError::new(Span::new(start, after), "bytes are not JSON");
+                    let error = Refusal::new(Span::new(start, after), "bytes are not JSON");
                     return Err(error.help(format!("leave out the `{word}`")));
                 }
                 _ => {}
@@ -120,7 +120,7 @@ impl<'s> Lexer<'s> {
         Ok(Token::Word(word))
     }
 
-    fn symbol(&mut self, start: usize) -> Result<Token<'s>, ParseError> {
+    fn symbol(&mut self, start: usize) -> Result<Token<'s>, Refusal> {
         let rest = &self.source[start..];
         if let Some((symbol, help)) = FOREIGN.iter().find(|(symbol, _)| rest.starts_with(symbol)) {
             return Err(unknown_symbol(symbol, start).help(*help));
@@ -143,10 +143,10 @@ impl<'s> Lexer<'s> {
     }
 }
 
-fn unknown_symbol(symbol: &str, start: usize) -> ParseError {
+fn unknown_symbol(symbol: &str, start: usize) -> Refusal {
     // A control character would be invisible in a terminal, or worse.
     let shown = symbol.escape_debug();
-    ParseError::new(Span::new(start, start + symbol.len()), format!("`{shown}` is not known here"))
+    Refusal::new(Span::new(start, start + symbol.len()), format!("`{shown}` is not known here"))
 }
 
 fn is_name_start(byte: u8) -> bool {

@@ -2,11 +2,11 @@
 
 use std::fmt::{self, Write as _};
 
-use super::error::{ParseError, Span};
+use super::error::{Refusal, Span};
 use super::lex::Token;
 
 /// The number that `text` begins with, and its length; `at` is where `text` stands in the source.
-pub(super) fn number(text: &str, at: usize) -> Result<(Token<'static>, usize), ParseError> {
+pub(super) fn number(text: &str, at: usize) -> Result<(Token<'static>, usize), Refusal> {
     let (token, length) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) => hexadecimal(digits, at)?,
         None => decimal(text, at)?,
@@ -16,7 +16,7 @@ pub(super) fn number(text: &str, at: usize) -> Result<(Token<'static>, usize), P
         return Ok((token, length));
     }
     let whole = &text[..length + tail];
-    let error = ParseError::new(
+    let error = Refusal::new(
         Span::new(at, at + whole.len()),
         format!("`{whole}` is neither a number nor a name"),
     );
@@ -38,27 +38,25 @@ fn digits_length(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
-fn hexadecimal(digits: &str, at: usize) -> Result<(Token<'static>, usize), ParseError> {
+fn hexadecimal(digits: &str, at: usize) -> Result<(Token<'static>, usize), Refusal> {
     let count = digits.bytes().take_while(u8::is_ascii_hexdigit).count();
     let length = 2 + count;
     let span = Span::new(at, at + length);
     if count == 0 {
-        return Err(ParseError::new(span, "`0x` without digits"));
+        return Err(Refusal::new(span, "`0x` without digits"));
     }
     let value = i128::from_str_radix(&digits[..count], 16).map_err(|_| too_large(span))?;
     Ok((Token::Int(value), length))
 }
 
-fn decimal(text: &str, at: usize) -> Result<(Token<'static>, usize), ParseError> {
+fn decimal(text: &str, at: usize) -> Result<(Token<'static>, usize), Refusal> {
     let whole = digits_length(text);
     let mut length = whole;
     if text[whole..].starts_with('.') {
         let fraction = digits_length(&text[whole + 1..]);
         if fraction == 0 {
-            let error = ParseError::new(
-                Span::new(at, at + whole + 1),
-                "a digit is missing after the point",
-            );
+            let error =
+                Refusal::new(Span::new(at, at + whole + 1), "a digit is missing after the point");
             return Err(error.help(format!("write `{}.0`", &text[..whole])));
         }
         length += 1 + fraction;
@@ -85,12 +83,12 @@ fn exponent_length(text: &str) -> usize {
     }
 }
 
-fn too_large(span: Span) -> ParseError {
-    ParseError::new(span, "this number is too large")
+fn too_large(span: Span) -> Refusal {
+    Refusal::new(span, "this number is too large")
 }
 
 /// The string that `text` begins with (`'…'`, `"…"`, tripled, or raw after `r`), and its length.
-pub(super) fn string(text: &str, at: usize) -> Result<(String, usize), ParseError> {
+pub(super) fn string(text: &str, at: usize) -> Result<(String, usize), Refusal> {
     let raw = text.starts_with(['r', 'R']);
     let open = usize::from(raw);
     let quote = &text[open..=open];
@@ -117,12 +115,12 @@ pub(super) fn string(text: &str, at: usize) -> Result<(String, usize), ParseErro
             }
         }
     }
-    let error = ParseError::new(Span::new(at, at + position), "this string has no end");
+    let error = Refusal::new(Span::new(at, at + position), "this string has no end");
     Err(error.help(format!("close it with `{quote}`")))
 }
 
 /// The character that `text`, which begins with a backslash, stands for, and the length of the escape.
-fn escape(text: &str, at: usize) -> Result<(char, usize), ParseError> {
+fn escape(text: &str, at: usize) -> Result<(char, usize), Refusal> {
     let letter = text[1..].chars().next();
     let plain = |character| Ok((character, 2));
     match letter {
@@ -141,7 +139,7 @@ fn escape(text: &str, at: usize) -> Result<(char, usize), ParseError> {
         other => {
             let length = 1 + other.map_or(0, char::len_utf8);
             let shown = text[..length].escape_debug().to_string().replace("\\\\", "\\");
-            let error = ParseError::new(
+            let error = Refusal::new(
                 Span::new(at, at + length),
                 format!("`{shown}` is no escape sequence"),
             );
@@ -156,13 +154,13 @@ fn code_point(
     digits: usize,
     radix: u32,
     at: usize,
-) -> Result<(char, usize), ParseError> {
+) -> Result<(char, usize), Refusal> {
     let found = text[skip..].chars().take(digits).take_while(|c| c.is_digit(radix)).count();
     let length = skip + found;
     let number = u32::from_str_radix(&text[skip..length], radix);
     let character = number.ok().filter(|_| found == digits).and_then(char::from_u32);
     character.map(|character| (character, length)).ok_or_else(|| {
-        ParseError::new(
+        Refusal::new(
             Span::new(at, at + length),
             format!("this escape sequence needs {digits} digits that name a character"),
         )

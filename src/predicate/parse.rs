@@ -1,7 +1,7 @@
 //! Tokens to a syntax tree: recursive descent, one function per level of precedence.
 
 use super::ast::{ArithmeticOp, CompareOp, Compiled, EventField, Expr, Literal, Node};
-use super::error::{ParseError, Span};
+use super::error::{ParseError, Refusal, Span};
 use super::lex::{Lexer, Token};
 use super::references::References;
 use super::{MAX_DEPTH, MAX_SOURCE_BYTES};
@@ -33,31 +33,31 @@ pub(super) const RESERVED: [&str; 21] = [
 
 pub(super) const KEYWORDS: &[&str] = RESERVED.first_chunk::<4>().expect("there are more");
 
-pub(super) fn predicate(source: &str) -> Result<Compiled, ParseError> {
+pub(super) fn predicate(source: &str) -> Result<Compiled, Refusal> {
     let compiled = expression(source)?;
     boolean(&compiled.root).map_err(|error| error.help("a predicate compares: `level >= 10`"))?;
     Ok(compiled)
 }
 
-pub(super) fn expression(source: &str) -> Result<Compiled, ParseError> {
+pub(super) fn expression(source: &str) -> Result<Compiled, Refusal> {
     if source.len() > MAX_SOURCE_BYTES {
         let message = format!("longer than {MAX_SOURCE_BYTES} bytes");
-        return Err(ParseError { span: 0..source.len(), message, help: None });
+        return Err(ParseError { span: 0..source.len(), message, help: None }.into());
     }
     let mut parser = Parser::new(source)?;
     if parser.token == Token::End {
-        return Err(ParseError::new(parser.span, "there is no expression"));
+        return Err(Refusal::new(parser.span, "there is no expression"));
     }
     let root = parser.expression()?;
     if parser.token != Token::End {
         return Err(parser.unexpected());
     }
     let references = References::of(&root);
-    Ok(Compiled { source: source.into(), root, references })
+    Ok(Compiled { source: source.into(), root: *root, references })
 }
 
 /// Refuses what can never be true or false.
-pub(super) fn boolean(expr: &Expr) -> Result<(), ParseError> {
+pub(super) fn boolean(expr: &Expr) -> Result<(), Refusal> {
     let found = match &expr.node {
         Node::Literal(Literal::Null) => "null",
         Node::Literal(Literal::Int(_) | Literal::Float(_)) | Node::Negate(_) => "a number",
@@ -67,8 +67,11 @@ pub(super) fn boolean(expr: &Expr) -> Result<(), ParseError> {
         Node::Macro { kind, .. } if kind.gives_list() => "a list",
         _ => return Ok(()),
     };
-    Err(ParseError::new(expr.span, format!("this is {found}, neither true nor false")))
+    Err(Refusal::new(expr.span, format!("this is {found}, neither true nor false")))
 }
+
+/// Boxed on both sides, so that the frames of the recursion stay small.
+pub(super) type Parsed = Result<Box<Expr>, Refusal>;
 
 #[derive(Debug)]
 pub(super) struct Parser<'s> {
@@ -84,13 +87,13 @@ pub(super) struct Parser<'s> {
 }
 
 impl<'s> Parser<'s> {
-    fn new(source: &'s str) -> Result<Self, ParseError> {
+    fn new(source: &'s str) -> Result<Self, Refusal> {
         let mut lexer = Lexer::new(source);
         let (token, span) = lexer.next_token()?;
         Ok(Self { source, lexer, token, span, previous: span, depth: 0, bound: Vec::new() })
     }
 
-    pub(super) fn advance(&mut self) -> Result<Token<'s>, ParseError> {
+    pub(super) fn advance(&mut self) -> Result<Token<'s>, Refusal> {
         let (token, span) = self.lexer.next_token()?;
         self.previous = std::mem::replace(&mut self.span, span);
         Ok(std::mem::replace(&mut self.token, token))
@@ -100,7 +103,7 @@ impl<'s> Parser<'s> {
         matches!(self.token, Token::Symbol(found) if found == symbol)
     }
 
-    pub(super) fn eat(&mut self, symbol: &str) -> Result<bool, ParseError> {
+    pub(super) fn eat(&mut self, symbol: &str) -> Result<bool, Refusal> {
         let found = self.at(symbol);
         if found {
             self.advance()?;
@@ -108,33 +111,29 @@ impl<'s> Parser<'s> {
         Ok(found)
     }
 
-    pub(super) fn expect(&mut self, symbol: &str, opened: Span) -> Result<(), ParseError> {
+    pub(super) fn expect(&mut self, symbol: &str, opened: Span) -> Result<(), Refusal> {
         if self.eat(symbol)? {
             return Ok(());
         }
         if self.token == Token::End {
             let open = opened.of(self.source);
-            return Err(ParseError::new(opened, format!("this `{open}` has no `{symbol}`")));
+            return Err(Refusal::new(opened, format!("this `{open}` has no `{symbol}`")));
         }
         let error = self.unexpected();
-        Err(if error.help.is_some() {
-            error
-        } else {
-            error.help(format!("`{symbol}` may come here"))
-        })
+        Err(if error.has_help() { error } else { error.help(format!("`{symbol}` may come here")) })
     }
 
     /// The tree from `start` to the last token, unless it gets too deep.
-    pub(super) fn build(&self, node: Node, start: Span) -> Result<Expr, ParseError> {
+    pub(super) fn build(&self, node: Node, start: Span) -> Parsed {
         let expr = Expr::new(node, start.to(self.previous));
-        if expr.depth > MAX_DEPTH { Err(self.too_deep()) } else { Ok(expr) }
+        if expr.depth > MAX_DEPTH { Err(self.too_deep()) } else { Ok(Box::new(expr)) }
     }
 
-    fn too_deep(&self) -> ParseError {
-        ParseError::new(self.span, format!("nested deeper than {MAX_DEPTH} levels"))
+    fn too_deep(&self) -> Refusal {
+        Refusal::new(self.span, format!("nested deeper than {MAX_DEPTH} levels"))
     }
 
-    pub(super) fn expression(&mut self) -> Result<Expr, ParseError> {
+    pub(super) fn expression(&mut self) -> Parsed {
         if self.depth == MAX_DEPTH {
             return Err(self.too_deep());
         }
@@ -146,59 +145,59 @@ impl<'s> Parser<'s> {
         Ok(expr)
     }
 
-    fn conditional(&mut self, condition: Expr, start: Span) -> Result<Expr, ParseError> {
+    fn conditional(&mut self, condition: Box<Expr>, start: Span) -> Parsed {
         boolean(&condition)?;
         let question = self.span;
         self.advance()?;
-        let then = Box::new(self.expression()?);
+        let then = self.expression()?;
         self.expect(":", question)?;
-        let otherwise = Box::new(self.expression()?);
-        self.build(Node::Conditional { condition: Box::new(condition), then, otherwise }, start)
+        let otherwise = self.expression()?;
+        self.build(Node::Conditional { condition, then, otherwise }, start)
     }
 
-    fn disjunction(&mut self) -> Result<Expr, ParseError> {
+    fn disjunction(&mut self) -> Parsed {
         self.chain("||", Self::conjunction, Node::Or)
     }
 
-    fn conjunction(&mut self) -> Result<Expr, ParseError> {
+    fn conjunction(&mut self) -> Parsed {
         self.chain("&&", Self::relation, Node::And)
     }
 
     fn chain(
         &mut self,
         symbol: &str,
-        operand: fn(&mut Self) -> Result<Expr, ParseError>,
+        operand: fn(&mut Self) -> Parsed,
         node: fn(Vec<Expr>) -> Node,
-    ) -> Result<Expr, ParseError> {
+    ) -> Parsed {
         let start = self.span;
         let first = operand(self)?;
         if !self.at(symbol) {
             return Ok(first);
         }
         boolean(&first)?;
-        let mut items = vec![first];
+        let mut items = vec![*first];
         while self.eat(symbol)? {
             let item = operand(self)?;
             boolean(&item)?;
-            items.push(item);
+            items.push(*item);
         }
         self.build(node(items), start)
     }
 
-    fn relation(&mut self) -> Result<Expr, ParseError> {
+    fn relation(&mut self) -> Parsed {
         let start = self.span;
-        let left = Box::new(self.sum()?);
+        let left = self.sum()?;
         let node = if let Some(op) = self.comparison() {
             self.advance()?;
-            Node::Compare { op, left, right: Box::new(self.sum()?) }
+            Node::Compare { op, left, right: self.sum()? }
         } else if self.token == Token::Word("in") {
             self.advance()?;
-            Node::In { item: left, container: Box::new(self.sum()?) }
+            Node::In { item: left, container: self.sum()? }
         } else {
-            return Ok(*left);
+            return Ok(left);
         };
         if self.comparison().is_some() || self.token == Token::Word("in") {
-            let error = ParseError::new(self.span, "comparisons do not chain");
+            let error = Refusal::new(self.span, "comparisons do not chain");
             return Err(error.help("write `a < b && b < c`, or brackets"));
         }
         self.build(node, start)
@@ -211,31 +210,29 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn sum(&mut self) -> Result<Expr, ParseError> {
+    fn sum(&mut self) -> Parsed {
         self.arithmetic(&[ArithmeticOp::Add, ArithmeticOp::Subtract], Self::product)
     }
 
-    fn product(&mut self) -> Result<Expr, ParseError> {
+    fn product(&mut self) -> Parsed {
         use ArithmeticOp::{Divide, Multiply, Remainder};
         self.arithmetic(&[Multiply, Divide, Remainder], Self::unary)
     }
 
-    fn arithmetic(
-        &mut self,
-        ops: &[ArithmeticOp],
-        operand: fn(&mut Self) -> Result<Expr, ParseError>,
-    ) -> Result<Expr, ParseError> {
+    fn arithmetic(&mut self, ops: &[ArithmeticOp], operand: fn(&mut Self) -> Parsed) -> Parsed {
         let start = self.span;
         let mut left = operand(self)?;
-        while let Some(op) = ops.iter().copied().find(|op| self.at(op.as_str())) {
+        while let Token::Symbol(symbol) = self.token
+            && let Some(op) = ArithmeticOp::named(symbol).filter(|op| ops.contains(op))
+        {
             self.advance()?;
-            let right = Box::new(operand(self)?);
-            left = self.build(Node::Arithmetic { op, left: Box::new(left), right }, start)?;
+            let right = operand(self)?;
+            left = self.build(Node::Arithmetic { op, left, right }, start)?;
         }
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Expr, ParseError> {
+    fn unary(&mut self) -> Parsed {
         let mut signs = Vec::new();
         while self.at("!") || self.at("-") {
             signs.push((self.at("!"), self.span));
@@ -245,7 +242,7 @@ impl<'s> Parser<'s> {
         for (not, start) in signs.into_iter().rev() {
             let node = if not {
                 boolean(&expr)?;
-                Node::Not(Box::new(expr))
+                Node::Not(expr)
             } else {
                 negated(expr)
             };
@@ -254,7 +251,7 @@ impl<'s> Parser<'s> {
         Ok(expr)
     }
 
-    fn postfix(&mut self) -> Result<Expr, ParseError> {
+    fn postfix(&mut self) -> Parsed {
         let start = self.span;
         let mut expr = self.primary()?;
         loop {
@@ -268,16 +265,16 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn member(&mut self, base: Expr, start: Span) -> Result<Expr, ParseError> {
+    fn member(&mut self, base: Box<Expr>, start: Span) -> Parsed {
         let Token::Word(field) = self.token else {
             return Err(match self.token {
                 Token::Int(index) => self.unexpected().help(format!("write `[{index}]`")),
-                Token::End => ParseError::new(self.previous, "a field is missing after the dot"),
+                Token::End => Refusal::new(self.previous, "a field is missing after the dot"),
                 _ => self.unexpected(),
             });
         };
         if KEYWORDS.contains(&field) {
-            let error = ParseError::new(self.span, format!("`{field}` is a word of CEL"));
+            let error = Refusal::new(self.span, format!("`{field}` is a word of CEL"));
             return Err(error.help(format!("write the field as `[\"{field}\"]`, without the dot")));
         }
         let name = self.span;
@@ -285,24 +282,23 @@ impl<'s> Parser<'s> {
         if self.at("(") {
             return self.method(base, field, name, start);
         }
-        self.build(Node::Member { base: Box::new(base), field: field.into() }, start)
+        self.build(Node::Member { base, field: field.into() }, start)
     }
 
-    fn index(&mut self, base: Expr, start: Span) -> Result<Expr, ParseError> {
+    fn index(&mut self, base: Box<Expr>, start: Span) -> Parsed {
         let opened = self.span;
         self.advance()?;
         let index = self.expression()?;
         self.expect("]", opened)?;
-        let base = Box::new(base);
         let node = match index.node {
             // `a["b"]` is `a.b`.
             Node::Literal(Literal::Str(field)) => Node::Member { base, field },
-            _ => Node::Index { base, index: Box::new(index) },
+            _ => Node::Index { base, index },
         };
         self.build(node, start)
     }
 
-    fn primary(&mut self) -> Result<Expr, ParseError> {
+    fn primary(&mut self) -> Parsed {
         let start = self.span;
         let literal = match &mut self.token {
             Token::Int(value) => Literal::Int(*value),
@@ -328,18 +324,18 @@ impl<'s> Parser<'s> {
         self.build(Node::Literal(literal), start)
     }
 
-    fn bracketed(&mut self, opened: Span) -> Result<Expr, ParseError> {
+    fn bracketed(&mut self, opened: Span) -> Parsed {
         self.advance()?;
         let expr = self.expression()?;
         self.expect(")", opened)?;
         Ok(expr)
     }
 
-    fn list(&mut self, opened: Span) -> Result<Expr, ParseError> {
+    fn list(&mut self, opened: Span) -> Parsed {
         self.advance()?;
         let mut items = Vec::new();
         while !self.at("]") {
-            items.push(self.expression()?);
+            items.push(*self.expression()?);
             if !self.eat(",")? {
                 break;
             }
@@ -348,7 +344,7 @@ impl<'s> Parser<'s> {
         self.build(Node::list(items), opened)
     }
 
-    fn name(&mut self, word: &'s str, start: Span) -> Result<Expr, ParseError> {
+    fn name(&mut self, word: &'s str, start: Span) -> Parsed {
         if word == "in" {
             return Err(self.missing_operand());
         }
@@ -363,7 +359,7 @@ impl<'s> Parser<'s> {
             "self" => self.build(Node::Payload, start),
             "event" => self.event(start),
             _ if RESERVED.contains(&word) => {
-                let error = ParseError::new(start, format!("`{word}` is a reserved word of CEL"));
+                let error = Refusal::new(start, format!("`{word}` is a reserved word of CEL"));
                 Err(error.help(format!("write the field as `self[\"{word}\"]`")))
             }
             "not" if self.begins_operand() => Err(no_operator(start, word, "!")),
@@ -374,18 +370,19 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn event(&mut self, start: Span) -> Result<Expr, ParseError> {
+    fn event(&mut self, start: Span) -> Parsed {
         const PAYLOAD: &str = "a field of the payload with that name is `self.event`";
         if !self.eat(".")? {
-            let error = ParseError::new(start, "`event` alone is no value");
+            let error = Refusal::new(start, "`event` alone is no value");
             return Err(error.help(format!("write `event.name` or the like; {PAYLOAD}")));
         }
         let (Token::Word(word), span) = (self.token.clone(), self.span) else {
-            return Err(ParseError::new(self.span, "a field of `event` is missing")
-                .help(EventField::list()));
+            return Err(
+                Refusal::new(self.span, "a field of `event` is missing").help(EventField::list())
+            );
         };
         let Some(field) = EventField::named(word) else {
-            let error = ParseError::new(span, format!("`event` has no `{word}`"));
+            let error = Refusal::new(span, format!("`event` has no `{word}`"));
             return Err(error.help(format!("it has {}; {PAYLOAD}", EventField::list())));
         };
         self.advance()?;
@@ -400,14 +397,14 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn missing_operand(&self) -> ParseError {
+    fn missing_operand(&self) -> Refusal {
         if self.token == Token::End {
             let end = Span { start: self.span.end, end: self.span.end };
             let before = self.previous.of(self.source);
-            return ParseError::new(end, format!("something is missing after `{before}`"));
+            return Refusal::new(end, format!("something is missing after `{before}`"));
         }
         let found = self.span.of(self.source);
-        let error = ParseError::new(self.span, format!("a value is missing before `{found}`"));
+        let error = Refusal::new(self.span, format!("a value is missing before `{found}`"));
         match found {
             "." => error.help("write `0.5`, or the name that the dot belongs to"),
             _ => error,
@@ -415,7 +412,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The error of a token that follows a complete expression.
-    pub(super) fn unexpected(&self) -> ParseError {
+    pub(super) fn unexpected(&self) -> Refusal {
         let found = self.span.of(self.source);
         if let Token::Word(word) = self.token {
             match word {
@@ -424,38 +421,41 @@ impl<'s> Parser<'s> {
                 "is" | "eq" | "equals" => return no_operator(self.span, word, "=="),
                 "ne" => return no_operator(self.span, word, "!="),
                 "not" => {
-                    return ParseError::new(self.span, "`not` is no operator")
+                    return Refusal::new(self.span, "`not` is no operator")
                         .help("write `!` in front: `!(x in list)`");
                 }
                 "contains" | "startsWith" | "endsWith" | "matches" => {
-                    return ParseError::new(self.span, format!("`{word}` is no operator"))
+                    return Refusal::new(self.span, format!("`{word}` is no operator"))
                         .help(format!("write `text.{word}(\"…\")`"));
                 }
                 _ => {}
             }
         }
         match &self.token {
-            Token::End => ParseError::new(self.span, "the expression ends too early"),
+            Token::End => Refusal::new(self.span, "the expression ends too early"),
             Token::Symbol(")" | "]") => {
-                ParseError::new(self.span, format!("nothing is open for this `{found}`"))
+                Refusal::new(self.span, format!("nothing is open for this `{found}`"))
             }
-            Token::Symbol(_) => ParseError::new(self.span, format!("`{found}` is unexpected")),
-            _ => ParseError::new(self.span, format!("an operator is missing before `{found}`")),
+            Token::Symbol(_) => Refusal::new(self.span, format!("`{found}` is unexpected")),
+            _ => Refusal::new(self.span, format!("an operator is missing before `{found}`")),
         }
     }
 }
 
-fn no_operator(span: Span, word: &str, symbol: &str) -> ParseError {
-    ParseError::new(span, format!("`{word}` is no operator")).help(format!("write `{symbol}`"))
+fn no_operator(span: Span, word: &str, symbol: &str) -> Refusal {
+    Refusal::new(span, format!("`{word}` is no operator")).help(format!("write `{symbol}`"))
 }
 
 /// A minus before a number belongs to the number.
-fn negated(expr: Expr) -> Node {
+fn negated(expr: Box<Expr>) -> Node {
     match expr.node {
         Node::Literal(Literal::Int(value)) if value != i128::MIN => {
             Node::Literal(Literal::Int(-value))
         }
         Node::Literal(Literal::Float(value)) => Node::Literal(Literal::Float(-value)),
-        _ => Node::Negate(Box::new(expr)),
+        _ => Node::Negate(expr),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -185,3 +185,6 @@ impl<'p> Printer<'p, '_> {
         self.f.write_str(")")
     }
 }
+
+#[cfg(test)]
+mod tests;

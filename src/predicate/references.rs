@@ -88,3 +88,6 @@ pub(super) fn payload_path(expr: &Expr) -> Option<Vec<PathElement>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use super::findings::{Findings, each_step, is_glob};
 use crate::daemon::{EventLevels, Kind, Level};
 use crate::event::{NamePattern, lifecycle_names};
-use crate::octez::events::{KnownEvent, known_event, known_events};
+use crate::octez::events::{known_event, known_events};
 use crate::scenario::diagnostic::{listed, nearest};
 use crate::scenario::model::{
     Action, DaemonDeclaration, EventPattern, ReadyWhen, Scenario, Settings,
@@ -146,18 +146,5 @@ fn hides(daemon: &DaemonDeclaration, name: &str, with: &[(&Text, &Settings)]) ->
     let of_this = |text: &Text| text.literal().is_none_or(|name| name == daemon.name.as_str());
     let others = with.iter().filter(|(text, _)| of_this(text));
     let mut levels = others.filter_map(|(_, with)| with.events.as_ref()).chain([own]);
-    levels.all(|levels| hidden_by(levels, event))
-}
-
-fn hidden_by(levels: &EventLevels, event: &KnownEvent) -> bool {
-    let matches = |prefix: &str| {
-        let parts: Vec<&str> = prefix.split('.').collect();
-        let whole: Vec<&str> = event.section.iter().copied().chain([event.simple_name()]).collect();
-        // The protocol of a section is not known before the run: any part can be it.
-        let same = |(part, known): (&&str, &&str)| part == known || *known == "*" || *part == "*";
-        parts.len() <= whole.len() && parts.iter().zip(&whole).all(same)
-    };
-    let section = levels.sections.iter().find(|(prefix, _)| matches(prefix));
-    let threshold = section.map_or(levels.level, |(_, level)| *level);
-    event.level < threshold
+    levels.all(|levels| !event.is_shown(levels))
 }

@@ -1,0 +1,154 @@
+//! The end of an incarnation, in its one order.
+
+use std::time::Instant;
+
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Message, WrapFuture};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{Daemon, exit_value};
+use crate::actors::event_bus::{Close, Death};
+use crate::actors::event_pipe::{Drain, EventPipe};
+use crate::daemon::lifecycle::{Action, Fact, State};
+use crate::daemon::restart::Verdict;
+use crate::daemon::{DaemonName, ExitCause, ExitReason};
+use crate::event::lifecycle_names;
+
+/// An incarnation has ended; asks the supervisor what follows.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Judge {
+    pub(crate) daemon: DaemonName,
+    pub(crate) exit: ExitReason,
+    pub(crate) reply: oneshot::Sender<Verdict>,
+}
+
+impl Daemon {
+    /// The leader has exited and is not reaped: its group's number is still ours to kill.
+    pub(super) fn drain(&mut self, exit: ExitReason, ctx: &mut Context<Self>) {
+        self.cancel_pending(ctx);
+        self.kill();
+        let drain = |pipe: &Addr<EventPipe>| {
+            let (reply, drained) = oneshot::channel();
+            pipe.do_send(Drain { reply });
+            drained
+        };
+        let drained: Vec<_> = self.pipes.iter().map(drain).collect();
+        let all = async move {
+            for drained in drained {
+                // A pipe that is gone has nothing more to say.
+                let _ = drained.await;
+            }
+        };
+        ctx.spawn(all.into_actor(self).map(move |(), daemon, ctx| daemon.reap(exit, ctx)));
+    }
+
+    fn reap(&mut self, exit: ExitReason, ctx: &mut Context<Self>) {
+        if let Some(process) = self.process.take() {
+            process.reap();
+        }
+        // The pipes live on by themselves, as long as something that escaped holds them.
+        self.pipes.clear();
+        let ended = (Instant::now(), exit);
+        self.status.send_modify(|status| {
+            if let Some(last) = status.incarnations.last_mut() {
+                last.exited = Some(ended);
+            }
+        });
+        if self.address_was_in_use(&exit) {
+            self.judged(exit, Verdict::Restart { after: std::time::Duration::ZERO }, ctx);
+            return;
+        }
+        let (reply, verdict) = oneshot::channel();
+        self.judge.do_send(Judge { daemon: self.spec.name.clone(), exit, reply });
+        // Without a supervisor nothing restarts anything.
+        let verdict = async move { verdict.await.unwrap_or(Verdict::Final) };
+        ctx.spawn(verdict.into_actor(self).map(move |verdict, daemon, ctx| {
+            daemon.judged(exit, verdict, ctx);
+        }));
+    }
+
+    /// Once: the port that was held for it had been taken by somebody else meanwhile.
+    fn address_was_in_use(&mut self, exit: &ExitReason) -> bool {
+        let in_use = self.address_in_use == Some(exit.incarnation)
+            && exit.cause == ExitCause::Itself
+            && !self.tried_again;
+        if in_use {
+            self.tried_again = true;
+            tracing::warn!(daemon = %self.spec.name, "its address was in use; it is tried once more");
+        }
+        in_use
+    }
+
+    fn judged(&mut self, exit: ExitReason, verdict: Verdict, ctx: &mut Context<Self>) {
+        let deaths = match &verdict {
+            Verdict::GaveUp { deaths } => deaths.iter().map(|death| death.reason).collect(),
+            Verdict::Final | Verdict::Restart { .. } => Vec::new(),
+        };
+        let fact = Fact::Drained { incarnation: exit.incarnation, verdict, now: Instant::now() };
+        let action = match self.lifecycle.observe(fact) {
+            Ok(action) => action,
+            Err(unexpected) => {
+                tracing::error!(daemon = %self.spec.name, %unexpected, "a death was judged twice");
+                return;
+            }
+        };
+        self.append_exited(&exit, action, ctx);
+        match action {
+            Action::GiveUp => {
+                let deaths_value: Vec<Value> = deaths.iter().map(exit_value).collect();
+                self.append(lifecycle_names::GAVE_UP, json!({ "deaths": deaths_value }), None);
+                self.close(deaths, None);
+            }
+            action if action.is_final() => self.close(Vec::new(), None),
+            _ => {}
+        }
+        self.show_state();
+        self.carry_out(action, ctx);
+    }
+
+    /// Appends the record and answers, with its position, those who ordered the death.
+    fn append_exited(&mut self, exit: &ExitReason, action: Action, ctx: &mut Context<Self>) {
+        let mut value = exit_value(exit);
+        value["cause"] = exit.cause.word().into();
+        if let ExitCause::Crash { fault } = exit.cause {
+            value["fault"] = fault.into();
+        }
+        value["verdict"] = if action.is_final() { "final" } else { "restarting" }.into();
+        value["incarnation"] = exit.incarnation.0.into();
+        let (reply, appended) = oneshot::channel();
+        let incarnation = exit.incarnation;
+        let daemon = self.spec.name.clone();
+        self.bus.do_send(crate::actors::event_bus::Append {
+            daemon,
+            incarnation,
+            event: lifecycle_names::EXITED,
+            value,
+            reply: Some(reply),
+        });
+        let enders = std::mem::take(&mut self.enders);
+        let exit = *exit;
+        ctx.spawn(appended.into_actor(self).map(move |appended, daemon, _| {
+            for (port, sent_at) in enders {
+                let position = match (exit.cause, &appended) {
+                    (ExitCause::Kill | ExitCause::Crash { .. }, Ok(exited)) => *exited,
+                    _ => sent_at,
+                };
+                let mut done = daemon.done(position, Some(exit));
+                done.incarnation = exit.incarnation;
+                // Who asked may have gone on.
+                let _ = port.send(Ok(done));
+            }
+        }));
+    }
+
+    /// Tells the bus that waits on this daemon have nothing more to hope for. One that has never run stays pending.
+    pub(super) fn close(&self, gave_up: Vec<ExitReason>, spawn_error: Option<String>) {
+        if self.lifecycle.state() == State::NeverRun {
+            return;
+        }
+        let exit = self.lifecycle.last_exit();
+        let death = Death { exit, gave_up, spawn_error, last_lines: Vec::new() };
+        self.bus.do_send(Close { daemon: self.spec.name.clone(), death });
+    }
+}

@@ -1,0 +1,178 @@
+//! Scans of recorded history, in slices: for waits that begin in the past, and for the report of waits that failed.
+
+use std::time::{Duration, Instant};
+
+use actix::{AsyncContext, Context, Handler, Message};
+
+use super::EventBus;
+use super::publish;
+use super::waits::{Port, Why};
+use crate::event::log::{Scan, ScanSource, Scanned};
+use crate::event::miss::Miss;
+use crate::event::waiters::{Wait, WaiterId};
+use crate::event::{Event, Seq};
+use crate::record::RecordError;
+
+/// The work of one slice. Everything else in the harness's thread waits for as long.
+const SLICE: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(super) struct ScanJob {
+    scan: Scan,
+    purpose: Purpose,
+}
+
+#[derive(Debug)]
+enum Purpose {
+    /// Offers history to a wait.
+    Judge { id: WaiterId, wait: Wait },
+    /// Finds what came nearest, up to `until`, and then fails the wait.
+    Explain { port: Box<Port>, why: Why, miss: Miss, until: Seq },
+}
+
+/// What a step of a job came to.
+enum Progress {
+    Going(ScanJob),
+    Done,
+}
+
+/// Goes on with the scans.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StepScans;
+
+impl Handler<StepScans> for EventBus {
+    type Result = ();
+
+    fn handle(&mut self, _: StepScans, ctx: &mut Context<Self>) {
+        self.step_scheduled = false;
+        self.step_scans(ctx);
+    }
+}
+
+impl EventBus {
+    pub(super) fn is_scanning(&self, id: WaiterId) -> bool {
+        self.scans.iter().any(
+            |job| matches!(&job.purpose, Purpose::Judge { id: scanning, .. } if *scanning == id),
+        )
+    }
+
+    pub(super) fn scan_history(&mut self, id: WaiterId, wait: Wait, ctx: &mut Context<Self>) {
+        let sources = self.scan_sources(&wait.sources);
+        let purpose = Purpose::Judge { id, wait };
+        self.scans.push_back(ScanJob { scan: Scan::new(sources), purpose });
+        self.step_scans(ctx);
+    }
+
+    /// Fails a wait, as soon as it is known what came nearest.
+    pub(super) fn explain(&mut self, port: Port, why: Why, ctx: &mut Context<Self>) {
+        let until = self.next_seq();
+        let from = port.sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
+        let miss = Miss { from, to: until, ..Miss::default() };
+        let scan = Scan::new(self.scan_sources(&port.sources));
+        let purpose = Purpose::Explain { port: Box::new(port), why, miss, until };
+        self.scans.push_back(ScanJob { scan, purpose });
+        self.step_scans(ctx);
+    }
+
+    fn scan_sources(&self, sources: &[(crate::daemon::DaemonName, Seq)]) -> Vec<ScanSource> {
+        let source = |(daemon, from): &(crate::daemon::DaemonName, Seq)| ScanSource {
+            daemon: daemon.clone(),
+            envelope: self.tallies.get(daemon).map(|tally| tally.envelope.clone()).unwrap_or_default(),
+            from: *from,
+        };
+        sources.iter().map(source).collect()
+    }
+
+    fn step_scans(&mut self, ctx: &mut Context<Self>) {
+        let began = Instant::now();
+        while let Some(job) = self.scans.pop_front() {
+            if let Progress::Going(job) = self.step(job, ctx) {
+                self.scans.push_back(job);
+            }
+            if began.elapsed() >= SLICE {
+                break;
+            }
+        }
+        if !self.scans.is_empty() && !self.step_scheduled {
+            self.step_scheduled = true;
+            ctx.notify(StepScans);
+        }
+    }
+
+    /// One batch of one job.
+    fn step(&mut self, mut job: ScanJob, ctx: &mut Context<Self>) -> Progress {
+        let scanned = job.scan.next(&mut self.recorder);
+        match job.purpose {
+            Purpose::Judge { id, .. } if !self.ports.contains_key(&id) => Progress::Done,
+            Purpose::Judge { id, mut wait } => match scanned {
+                Ok(Some(scanned)) => match judge(&mut wait, &scanned) {
+                    Some(event) => {
+                        self.resolve(id, event);
+                        Progress::Done
+                    }
+                    None => Progress::Going(ScanJob { purpose: Purpose::Judge { id, wait }, ..job }),
+                },
+                Ok(None) => {
+                    self.go_live(id, wait, ctx);
+                    Progress::Done
+                }
+                Err(error) => {
+                    self.fail_unreadable(id, &error);
+                    Progress::Done
+                }
+            },
+            Purpose::Explain { port, why, mut miss, until } => match scanned {
+                Ok(Some(scanned)) if scanned.entry.first < until => {
+                    consider(&port, &mut miss, &scanned, until);
+                    let purpose = Purpose::Explain { port, why, miss, until };
+                    Progress::Going(ScanJob { purpose, ..job })
+                }
+                Ok(_) | Err(_) => {
+                    port.fail(why, Some(miss));
+                    Progress::Done
+                }
+            },
+        }
+    }
+
+    fn fail_unreadable(&mut self, id: WaiterId, error: &RecordError) {
+        if let Some(port) = self.take_port(id) {
+            port.fail(Why::Recording { reason: error.to_string() }, None);
+        }
+    }
+}
+
+/// Offers a batch of history to a wait, in order; the event that ends it.
+fn judge(wait: &mut Wait, scanned: &Scanned) -> Option<Event> {
+    let (daemon, _) = wait.sources.get(scanned.source)?.clone();
+    let entry = &scanned.entry;
+    scanned.records().find_map(|(seq, record)| {
+        let content = record.content.as_ref().ok()?;
+        if !wait.event.matches(content.name.as_str()) {
+            return None;
+        }
+        let event =
+            publish::open(&daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)?;
+        wait.judge(&event).then_some(event)
+    })
+}
+
+fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
+    let Some((daemon, _)) = port.sources.get(scanned.source) else {
+        return;
+    };
+    let entry = &scanned.entry;
+    for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
+        let Ok(content) = &record.content else {
+            continue;
+        };
+        miss.count(&content.name);
+        if port.event.matches(content.name.as_str())
+            && let Some(event) =
+                publish::open(daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)
+        {
+            miss.consider(&event, port.bound.as_ref());
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a command could not be carried out, and which exit code that is.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+use tribunal::host::front::FrontError;
+use tribunal::record::RecordError;
+use tribunal::report::events::EventsError;
+use tribunal::report::json::WriteReportError;
+use tribunal::run::Exit;
+use tribunal::run::run_dir::RunDirError;
+use tribunal::run::select::DiscoverError;
+
+use super::streams::Streams;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Discover(#[from] DiscoverError),
+    #[error("nothing is selected: -k and -t leave none of {of} scenarios")]
+    NothingSelected { of: usize },
+    #[error("no folder of Octez programs: {}", path.display())]
+    NoOctezFolder { path: PathBuf },
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    #[error(transparent)]
+    Report(#[from] WriteReportError),
+    #[error(transparent)]
+    Front(#[from] FrontError),
+    #[error("cannot begin the run")]
+    Begin(#[source] io::Error),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Events(EventsError),
+    #[error("cannot write the output")]
+    Output(#[from] io::Error),
+    #[error("cannot find the program that is running")]
+    OwnProgram(#[source] io::Error),
+    #[error(transparent)]
+    Install(#[from] tribunal::sandbox::InstallError),
+}
+
+impl CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            // The reader has seen enough, as in `| head`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
+            Self::Events(EventsError::UnknownDaemon { .. }) => Exit::Usage,
+            _ => Exit::Environment,
+        }
+    }
+
+    /// Tells it on standard error, and which exit code it is.
+    pub fn tell(&self, streams: Streams) -> Exit {
+        let exit = self.exit();
+        if exit != Exit::Passed {
+            let mut text = format!("tribunal: {self}");
+            let mut cause = self.source();
+            while let Some(error) = cause {
+                text.push_str(": ");
+                text.push_str(&error.to_string());
+                cause = error.source();
+            }
+            text.push('\n');
+            streams.tell(&text);
+        }
+        exit
+    }
+}
+
+impl From<EventsError> for CommandError {
+    fn from(error: EventsError) -> Self {
+        match error {
+            EventsError::Write(error) => Self::Output(error),
+            EventsError::Record(error) => Self::Record(error),
+            other @ EventsError::UnknownDaemon { .. } => Self::Events(other),
+        }
+    }
+}

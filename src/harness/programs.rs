@@ -1,0 +1,114 @@
+//! Where the Octez programs of a run come from.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The programs that a harness can stand in for.
+const NAMES: [&str; 4] = ["octez-node", "octez-accuser", "octez-client", "octez-admin-client"];
+
+/// Which Octez programs to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OctezSource {
+    /// The directory in `TRIBUNAL_OCTEZ` if that is set, else the sandbox.
+    #[default]
+    Auto,
+    /// The stand-ins in the `tribunal` program.
+    Sandbox,
+    /// What PATH has.
+    Path,
+    /// What this directory has.
+    Directory(PathBuf),
+}
+
+/// The sandbox's programs are not to be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ProgramsError {
+    #[error(
+        "the sandbox is in the program `tribunal`, which is not on PATH: install it, or name it in TRIBUNAL_BIN"
+    )]
+    NoTribunal,
+    #[error("TRIBUNAL_BIN names {}, which is no file", path.display())]
+    NoSuchFile { path: PathBuf },
+    #[error("the links to the sandbox cannot be made in {}: {reason}", directory.display())]
+    Link { directory: PathBuf, reason: String },
+}
+
+/// What was found, resolved once for a run.
+#[derive(Clone, Debug)]
+pub(super) enum Programs {
+    /// This directory stands first in PATH.
+    In(PathBuf),
+    OnPath,
+    /// Only a run that needs them fails.
+    Missing(ProgramsError),
+}
+
+impl Programs {
+    /// Resolves the source; the sandbox's links are made in `links`.
+    pub(super) fn resolve(source: &OctezSource, sandbox: Option<&Path>, links: &Path) -> Self {
+        match source {
+            OctezSource::Auto => match std::env::var_os("TRIBUNAL_OCTEZ") {
+                Some(directory) if !directory.is_empty() => Self::In(directory.into()),
+                _ => Self::sandbox(sandbox, links),
+            },
+            OctezSource::Sandbox => Self::sandbox(sandbox, links),
+            OctezSource::Path => Self::OnPath,
+            OctezSource::Directory(directory) => Self::In(directory.clone()),
+        }
+    }
+
+    fn sandbox(program: Option<&Path>, links: &Path) -> Self {
+        let found = program.map_or_else(find_tribunal, |program| Ok(program.to_owned()));
+        match found.and_then(|program| link(&program, links)) {
+            Ok(()) => Self::In(links.to_owned()),
+            Err(error) => Self::Missing(error),
+        }
+    }
+
+    pub(super) fn available(&self) -> Result<(), ProgramsError> {
+        match self {
+            Self::In(_) | Self::OnPath => Ok(()),
+            Self::Missing(error) => Err(error.clone()),
+        }
+    }
+
+    /// The PATH of everything that the run starts.
+    pub(super) fn search_path(&self) -> Option<OsString> {
+        let Self::In(directory) = self else {
+            return None;
+        };
+        let own = std::env::var_os("PATH").unwrap_or_default();
+        let rest = std::env::split_paths(&own).collect::<Vec<_>>();
+        std::env::join_paths(std::iter::once(directory.clone()).chain(rest)).ok()
+    }
+}
+
+/// `TRIBUNAL_BIN`, or this very program if it is `tribunal`, or the one on PATH.
+fn find_tribunal() -> Result<PathBuf, ProgramsError> {
+    if let Some(path) = std::env::var_os("TRIBUNAL_BIN").map(PathBuf::from) {
+        return if path.is_file() { Ok(path) } else { Err(ProgramsError::NoSuchFile { path }) };
+    }
+    if let Ok(own) = std::env::current_exe()
+        && own.file_name().is_some_and(|name| name == "tribunal")
+    {
+        return Ok(own);
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join("tribunal"))
+        .find(|candidate| candidate.is_file())
+        .ok_or(ProgramsError::NoTribunal)
+}
+
+fn link(program: &Path, links: &Path) -> Result<(), ProgramsError> {
+    let failed = |error: std::io::Error| ProgramsError::Link {
+        directory: links.to_owned(),
+        reason: error.to_string(),
+    };
+    let program = std::path::absolute(program).map_err(failed)?;
+    std::fs::create_dir_all(links).map_err(failed)?;
+    for name in NAMES {
+        std::os::unix::fs::symlink(&program, links.join(name)).map_err(failed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+use super::*;
+use crate::run::player::unplayed;
+use crate::scenario::result::{FaultResult, Nearest, Searched, StepOutcome, StepResult, Wanted};
+
+const SOURCE: &str = "name: a\nsteps:\n  - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }\n";
+
+fn failed(failure: Failure) -> ScenarioResult {
+    ScenarioResult {
+        outcome: Outcome::Failed,
+        failure: Some(failure),
+        ..unplayed("a", "scenarios/a.yaml", 42)
+    }
+}
+
+fn plain(result: &ScenarioResult, source: Option<&str>) -> String {
+    let surroundings = Surroundings { source, ..Surroundings::default() };
+    anstream::adapter::strip_str(&block(result, surroundings)).to_string()
+}
+
+fn full() -> ScenarioResult {
+    let failure = Failure {
+        step: "steps[0]".to_owned(),
+        line: 3,
+        column: 5,
+        wanted: Some(Wanted {
+            daemon: "accuser".to_owned(),
+            event: "double_baking_denounced.v0".to_owned(),
+            r#where: Some("level >= 10".to_owned()),
+        }),
+        searched: Some(Searched { from_seq: 131, to_seq: 204, events: 74 }),
+        nearest: vec![Nearest {
+            seq: 187,
+            event: "double_baking_detected.v0".to_owned(),
+            clauses_true: 1,
+            clauses: 2,
+            explanation: "level >= 10: 9 >= 10 is false".to_owned(),
+        }],
+        did_you_mean: vec!["double_baking_detected.v0 (seen 3 times)".to_owned()],
+        daemon_state: Some(DaemonState {
+            alive: true,
+            incarnation: 2,
+            last_event_age_s: Some(0.4),
+            last_lines: vec!["\u{1b}[31mlast words\u{1b}[0m".to_owned()],
+        }),
+        rerun: Some("tribunal run scenarios/a.yaml --seed 42".to_owned()),
+        ..Failure::new(FailureKind::TimedOut, "never seen in this incarnation (once before)")
+    };
+    let killed = IncarnationResult {
+        number: 1,
+        pid: 4_700,
+        started_s: 0.1,
+        exited_s: Some(8.8),
+        exit: Some(Exit { code: None, signal: Some(9) }),
+        cause: Some(Cause::Crash),
+    };
+    let alive = IncarnationResult {
+        number: 2,
+        pid: 4_711,
+        started_s: 9.0,
+        exited_s: None,
+        exit: None,
+        cause: None,
+    };
+    let step = StepResult {
+        path: "steps[0]".to_owned(),
+        verb: "expect".to_owned(),
+        text: String::new(),
+        line: 3,
+        column: 5,
+        outcome: StepOutcome::Failed,
+        started_s: 10.0,
+        duration_s: 30.0,
+        r#match: None,
+    };
+    let fault = FaultResult {
+        number: 1,
+        kind: "crash".to_owned(),
+        target: "accuser".to_owned(),
+        at_s: 8.7,
+        delayed_s: 0.0,
+        hit: true,
+    };
+    let daemon = DaemonResult {
+        name: "accuser".to_owned(),
+        kind: "octez-accuser".to_owned(),
+        host: "local".to_owned(),
+        events: 74,
+        malformed: 0,
+        incarnations: vec![killed, alive],
+    };
+    ScenarioResult {
+        steps: vec![step],
+        daemons: vec![daemon],
+        faults: vec![fault],
+        ..failed(failure)
+    }
+}
+
+#[test]
+fn a_failed_wait_is_explained_from_the_file_to_the_daemon() {
+    let surroundings = Surroundings {
+        source: Some(SOURCE),
+        run_dir: Some(Path::new("target/tribunal/x")),
+        cpu_pressure: Some(4.2),
+    };
+    let text = anstream::adapter::strip_str(&block(&full(), surroundings)).to_string();
+    let expected = "\
+scenarios/a.yaml:3:5  expect  FAILED after 30.0 s: no such event         seed 42
+    3 |   - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }
+      |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^
+  never seen in this incarnation (once before)
+  nearest   seq 187 double_baking_detected.v0 1 of 2 clauses true; level >= 10:
+            9 >= 10 is false
+  did you mean double_baking_detected.v0 (seen 3 times)?
+  accuser   alive, pid 4711, incarnation 2 (incarnation 1: SIGKILL at +8.8 s by
+            fault #1); last event 0.4 s ago; 74 events searched
+            | last words
+  host      cpu pressure 4 %
+  rerun     tribunal run scenarios/a.yaml --seed 42
+  run       target/tribunal/x
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_dead_daemon_is_said_to_be_dead_and_of_what() {
+    let mut result = full();
+    result.daemons[0].incarnations[1].exited_s = Some(12.0);
+    result.daemons[0].incarnations[1].exit = Some(Exit { code: Some(3), signal: None });
+    result.daemons[0].incarnations[1].cause = Some(Cause::Itself);
+    let failure = result.failure.as_mut().expect("failed");
+    failure.daemon_state.as_mut().expect("known").alive = false;
+    let text = plain(&result, Some(SOURCE));
+    assert!(text.contains("dead: exit code 3 at +12.0 s by itself, incarnation 2"), "{text}");
+}
+
+#[test]
+fn a_short_message_stands_beside_the_underline() {
+    let failure =
+        Failure { line: 2, column: 1, ..Failure::new(FailureKind::Assert, "1 == 2 is false") };
+    let text = plain(&failed(failure), Some(SOURCE));
+    assert!(text.contains("    2 | steps:\n      | ^^^^^ 1 == 2 is false\n"), "{text}");
+}
+
+#[test]
+fn a_failure_without_a_place_or_a_file_still_says_what_it_is() {
+    let failure = Failure::new(FailureKind::Environment, "no space left on device");
+    let text = plain(&failed(failure), None);
+    let first = "scenarios/a.yaml  FAILED after 0.0 s: environment";
+    assert!(text.starts_with(first), "{text}");
+    assert!(text.contains("\n  no space left on device\n"), "{text}");
+}
+
+#[test]
+fn a_place_that_the_file_does_not_have_is_no_panic() {
+    let sources = ["", "\n", "short", "é…\u{1b}[2J\n\n", &"x".repeat(1_000_000)];
+    for source in sources {
+        for (line, column) in [(0, 0), (1, 0), (1, 3), (1, 999_999), (9, 9), (u32::MAX, u32::MAX)] {
+            let failure = Failure { line, column, ..Failure::new(FailureKind::Rpc, "x") };
+            let text = plain(&failed(failure), Some(source));
+            assert!(text.lines().all(|line| line.chars().count() < 200), "{line}:{column}");
+            assert!(!text.contains('\u{1b}'));
+        }
+    }
+}

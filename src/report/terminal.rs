@@ -1,0 +1,326 @@
+//! The run as people follow it: a line for each scenario, a block for each failure, what is going on just now.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::failure::{self, Surroundings};
+use super::text::{BAD, DAEMONS, DIM, GOOD, ODD, STRONG, duration, harmless, styled};
+use crate::run::{
+    Case, Interrupt, Notice, Observer, Options, Played, RunReport, Summary, Unit, Verdict,
+};
+use crate::scenario::job::Progress;
+use crate::scenario::result::Outcome;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    /// Only what did not pass, and the summary.
+    Quiet,
+    #[default]
+    Normal,
+    /// Also steps, events and output as they come.
+    Verbose,
+}
+
+/// Where and how the status line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusLine {
+    /// On standard error, which is a terminal.
+    Drawn,
+    Absent,
+}
+
+/// Writes a run to a terminal or a file. An error of writing is passed over: the run itself matters more.
+pub struct Terminal {
+    state: RefCell<State>,
+    status: Option<ProgressBar>,
+    volume: Volume,
+}
+
+impl std::fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Terminal").field("volume", &self.volume).finish_non_exhaustive()
+    }
+}
+
+struct State {
+    sink: Box<dyn Write>,
+    /// Retries that a scenario has at most.
+    retries: u32,
+    jobs: usize,
+    playing: Vec<(Unit, String)>,
+    ended: u64,
+    /// What did not pass, to be named again at the end of a long run.
+    not_passed: Vec<String>,
+    daemons: HashMap<String, usize>,
+}
+
+impl Terminal {
+    /// Writes to the sink, colours and all.
+    pub fn new(sink: Box<dyn Write>, volume: Volume, status: StatusLine) -> Self {
+        let state = State {
+            sink,
+            retries: 0,
+            jobs: 1,
+            playing: Vec::new(),
+            ended: 0,
+            not_passed: Vec::new(),
+            daemons: HashMap::new(),
+        };
+        let status = (status == StatusLine::Drawn && volume == Volume::Normal).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(status_style());
+            bar
+        });
+        Self { state: RefCell::new(state), status, volume }
+    }
+
+    /// Writes text above the status line.
+    fn put(&self, state: &mut State, text: &str) {
+        let mut write = || {
+            // A reader that went away (`| head`) must not end the run.
+            let _ = state.sink.write_all(text.as_bytes()).and_then(|()| state.sink.flush());
+        };
+        match &self.status {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn show_status(&self, state: &State) {
+        let Some(bar) = &self.status else { return };
+        let names: Vec<&str> = state.playing.iter().map(|(_, name)| name.as_str()).collect();
+        bar.set_message(format!("{} done; playing {}", state.ended, names.join(", ")));
+    }
+
+    fn began(&self, state: &mut State, cases: &[Case], options: &Options) {
+        state.retries = options.policy.retries;
+        state.jobs = options.jobs;
+        if self.volume == Volume::Quiet {
+            return;
+        }
+        if let Some(bar) = &self.status {
+            bar.enable_steady_tick(Duration::from_millis(250));
+        }
+        let number = cases.len();
+        let plural = if number == 1 { "" } else { "s" };
+        let seed = options.seeds.base();
+        let jobs = options.jobs.min(number.max(1));
+        let beside = if jobs > 1 { format!(", {jobs} side by side") } else { String::new() };
+        let head = format!("playing {number} scenario{plural}{beside}, seed {seed}\n");
+        self.put(state, &head);
+    }
+
+    fn ended(&self, state: &mut State, case: &Case, played: &Played) {
+        state.playing.retain(|(unit, _)| *unit != played.unit);
+        state.ended += u64::from(played.verdict.is_some());
+        if let Some(verdict) = played.verdict
+            && verdict != Verdict::Passed
+        {
+            let word = word(Some(verdict));
+            state.not_passed.push(format!(
+                "{word:11} {} ({})",
+                harmless(&case.name),
+                case.file.display()
+            ));
+        }
+        if self.volume > Volume::Quiet || played.verdict != Some(Verdict::Passed) {
+            let text = verdict_line(case, played, state.retries) + &self.details(played);
+            self.put(state, &text);
+        }
+        self.show_status(state);
+    }
+
+    fn details(&self, played: &Played) -> String {
+        let mut text = String::new();
+        let warnings = if self.volume == Volume::Quiet { &[] } else { &played.result.warnings[..] };
+        for warning in warnings {
+            let warning = harmless(warning);
+            writeln!(text, "  {} {warning}", styled(ODD, "warning:"))
+                .expect("a string takes all text");
+        }
+        if played.result.outcome != Outcome::Passed && played.result.failure.is_some() {
+            let source = source(Path::new(&played.result.file));
+            let surroundings = Surroundings {
+                source: source.as_deref(),
+                run_dir: played.run_dir.as_deref(),
+                cpu_pressure: cpu_pressure(),
+            };
+            text.push_str(&failure::block(&played.result, surroundings));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn progressed(&self, state: &mut State, case: &Case, progress: Progress<'_>) {
+        if self.volume < Volume::Verbose {
+            return;
+        }
+        let mut line = String::new();
+        if state.jobs > 1 {
+            let stem = case.file.file_stem().unwrap_or_default().to_string_lossy();
+            write!(line, "{} ", styled(DIM, stem)).expect("a string takes all text");
+        }
+        match progress {
+            Progress::Step { path, verb, text } => {
+                let step = format!("{path} {verb}");
+                write!(line, "{} {}", styled(STRONG, step), harmless(text))
+            }
+            Progress::Log { text } => write!(line, "{} {}", styled(STRONG, "log"), harmless(text)),
+            Progress::Lifecycle { daemon, text } => {
+                let colour = colour_of(&mut state.daemons, daemon);
+                write!(line, "{} {}", styled(colour, daemon), styled(STRONG, harmless(text)))
+            }
+            Progress::Event { daemon, name, payload } => {
+                let colour = colour_of(&mut state.daemons, daemon);
+                let (name, payload) = (harmless(name), harmless(payload));
+                write!(line, "{} {} {payload}", styled(colour, daemon), styled(colour, name))
+            }
+            Progress::Output { daemon, line: output } => {
+                let colour = colour_of(&mut state.daemons, daemon);
+                write!(line, "{} {}", styled(colour, format_args!("{daemon} |")), harmless(output))
+            }
+        }
+        .expect("a string takes all text");
+        line.push('\n');
+        self.put(state, &line);
+    }
+
+    fn interrupted(&self, state: &mut State, interrupt: Interrupt) {
+        let text = match interrupt {
+            Interrupt::Graceful => {
+                "interrupted: ending what is being played; once more ends it at once"
+            }
+            Interrupt::Now => "interrupted again: killing what runs",
+            Interrupt::FrontLost => "the process that guards this one is gone: killing what runs",
+        };
+        self.put(state, &format!("{}\n", styled(ODD, text)));
+    }
+
+    fn finished(&self, state: &mut State, report: &RunReport) {
+        if let Some(bar) = &self.status {
+            bar.finish_and_clear();
+        }
+        let mut text = String::new();
+        if state.ended > 1 && self.volume > Volume::Quiet {
+            // A soak that fails a thousand times is not listed a thousand times.
+            for name in state.not_passed.iter().take(50) {
+                writeln!(text, "  {name}").expect("a string takes all text");
+            }
+        }
+        text.push_str(&summary_line(&report.summary));
+        self.put(state, &text);
+    }
+}
+
+impl Observer for Terminal {
+    fn notice(&self, notice: Notice<'_>) {
+        let state = &mut *self.state.borrow_mut();
+        match notice {
+            Notice::RunBegan { cases, options } => self.began(state, cases, options),
+            Notice::PlayBegan { unit, case, .. } => {
+                state.playing.push((unit, harmless(&case.name)));
+                self.show_status(state);
+            }
+            Notice::PlayProgressed { case, progress, .. } => self.progressed(state, case, progress),
+            Notice::PlayEnded { case, played } => self.ended(state, case, played),
+            Notice::Interrupted(interrupt) => self.interrupted(state, interrupt),
+            Notice::RunEnded(report) => self.finished(state, report),
+        }
+    }
+}
+
+fn status_style() -> ProgressStyle {
+    ProgressStyle::with_template("{elapsed_precise} {wide_msg}").expect("the template is legal")
+}
+
+/// The same colour for the same name, the colours in turn.
+fn colour_of(daemons: &mut HashMap<String, usize>, daemon: &str) -> anstyle::Style {
+    let next = daemons.len();
+    let index = match daemons.get(daemon) {
+        Some(&index) => index,
+        None => *daemons.entry(daemon.to_owned()).or_insert(next),
+    };
+    DAEMONS[index % DAEMONS.len()]
+}
+
+/// The word of a verdict; without one, the attempt failed and is tried again.
+fn word(verdict: Option<Verdict>) -> &'static str {
+    match verdict {
+        Some(Verdict::Passed) => "ok",
+        Some(Verdict::Flaky) => "flaky",
+        Some(Verdict::Failed) => "FAILED",
+        Some(Verdict::Error) => "ERROR",
+        Some(Verdict::Interrupted) => "interrupted",
+        None => "retry",
+    }
+}
+
+/// `FAILED        30.3 s  an accuser that was killed still denounces  (seed 42)`
+fn verdict_line(case: &Case, played: &Played, retries: u32) -> String {
+    let style = match played.verdict {
+        Some(Verdict::Passed) => GOOD,
+        Some(Verdict::Flaky | Verdict::Interrupted) | None => ODD,
+        Some(Verdict::Failed | Verdict::Error) => BAD,
+    };
+    let word = format!("{:11}", word(played.verdict));
+    let time = duration(played.result.duration_s);
+    let mut notes = Vec::new();
+    if played.verdict != Some(Verdict::Passed) {
+        notes.push(format!("seed {}", played.result.seed));
+    }
+    if played.unit.attempt > 1 || played.verdict.is_none() {
+        notes.push(format!("attempt {} of {}", played.unit.attempt, u64::from(retries) + 1));
+    }
+    if played.unit.repetition > 0 {
+        notes.push(format!("repetition {}", u64::from(played.unit.repetition) + 1));
+    }
+    let notes = if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
+    let name = harmless(&case.name);
+    format!("{} {time:>8}  {name}{}\n", styled(style, word), styled(DIM, notes))
+}
+
+/// `5 passed, 1 failed, 2 not played in 41.2 s`
+fn summary_line(summary: &Summary) -> String {
+    let counts = [
+        (u64::from(summary.passed), "passed", GOOD),
+        (u64::from(summary.flaky), "flaky", ODD),
+        (u64::from(summary.failed), "failed", BAD),
+        (u64::from(summary.error), if summary.error == 1 { "error" } else { "errors" }, BAD),
+        (u64::from(summary.interrupted), "interrupted", ODD),
+        (summary.not_played, "not played", ODD),
+    ];
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, word, style)| styled(*style, format_args!("{number} {word}")).to_string())
+        .collect();
+    let parts = if parts.is_empty() { "nothing to play".to_owned() } else { parts.join(", ") };
+    format!("{parts} in {}\n", duration(summary.duration_s))
+}
+
+/// The text of a scenario's file; its bad bytes replaced, `None` if it cannot be read or is no text of reasonable size.
+fn source(file: &Path) -> Option<String> {
+    const MAX: u64 = 4 << 20;
+    let metadata = std::fs::metadata(file).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX {
+        return None;
+    }
+    Some(String::from_utf8_lossy(&std::fs::read(file).ok()?).into_owned())
+}
+
+/// From `/proc/pressure/cpu` (Linux, Documentation/accounting/psi.rst), where the kernel has it.
+fn cpu_pressure() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/pressure/cpu").ok()?;
+    let some = text.lines().find(|line| line.starts_with("some "))?;
+    some.split_whitespace().find_map(|field| field.strip_prefix("avg60=")?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests;

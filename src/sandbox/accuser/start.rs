@@ -1,0 +1,106 @@
+//! From the command line to the two tasks, and to the exit code.
+
+use std::cell::{Cell, OnceCell};
+use std::process::ExitCode;
+
+use super::agent::Agent;
+use super::events::{AgentEvents, WrapperEvents};
+use super::pidfile::Pidfile;
+use super::wrapper::Wrapper;
+use super::{Failure, cli};
+use crate::sandbox::console;
+use crate::sandbox::globals::{self, Globals, Request};
+use crate::sandbox::rpc_client::RpcClient;
+use crate::sandbox::signals;
+use crate::sandbox::sink::Sink;
+use serde_json::json;
+
+/// What the end of the program, by signal, needs to know of it.
+#[derive(Default)]
+struct Life {
+    sink: OnceCell<Sink>,
+    connections: Cell<u32>,
+}
+
+/// Is `octez-accuser` until it ends; `exe` is how it was called.
+pub fn main(exe: &str, args: &[String]) -> ExitCode {
+    let (globals, command) = match globals::parse(args) {
+        Ok(Request::Version) => {
+            globals::print_version();
+            return ExitCode::SUCCESS;
+        }
+        Ok(Request::Help) => {
+            console::out(cli::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Request::Command(globals, command)) => (globals, command),
+        Err(error) => {
+            console::failure("Error", &error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let life = Life::default();
+    let work = async {
+        match run(&life, globals, command).await {
+            Ok(()) => 0,
+            Err(Failure::Error(text)) => {
+                console::failure("Error", &text);
+                1
+            }
+            Err(Failure::Fatal(text)) => {
+                console::failure("Fatal error", &text);
+                1
+            }
+        }
+    };
+    signals::supervise(exe, work, async || life.leave().await)
+}
+
+impl Life {
+    /// What is said and reported when a signal ends the program.
+    async fn leave(&self) {
+        for _ in 0..self.connections.get() {
+            console::out("Shutting down the accuser...");
+        }
+        if let Some(sink) = self.sink.get() {
+            let events = WrapperEvents { sink: sink.clone() };
+            events.notice("stopping_daemon", "accuser").await;
+        }
+    }
+}
+
+async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Failure> {
+    // Before anything else, so that whoever reads the events misses nothing.
+    let sink = Sink::from_env().await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        let text = format!("ERROR Initializing Internal_event_unix: {error}");
+        Failure::Fatal(text + &cause.unwrap_or_default())
+    })?;
+    let options = cli::parse(command).map_err(|error| Failure::Error(error.to_string()))?;
+    let sink = life.sink.get_or_init(|| sink).clone();
+    let _pidfile = options
+        .pidfile
+        .as_deref()
+        .map(Pidfile::create)
+        .transpose()
+        .map_err(|error| Failure::Error(format!("Failed to create the pidfile: {error}")))?;
+    let client = RpcClient::new(globals.endpoint);
+    let events = WrapperEvents { sink: sink.clone() };
+    events.notice("starting_daemon", "accuser").await;
+    let wrapper =
+        Wrapper { client: client.clone(), events: events.clone(), keep_alive: options.keep_alive };
+    let protocol = wrapper.active_protocol().await?;
+    let agent = json!({"agent": "accuser", "proto": protocol.hash});
+    events.notice("starting_agent", &agent).await;
+    events.notice("agent_running", &agent).await;
+    let agent = Agent {
+        client,
+        events: AgentEvents { sink, protocol },
+        options,
+        connections: &life.connections,
+    };
+    tokio::select! {
+        ended = agent.run() => ended,
+        ended = wrapper.follow_heads() => ended,
+    }
+}

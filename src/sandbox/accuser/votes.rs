@@ -1,0 +1,217 @@
+//! Who has cast which vote at which level and round: double attestation and preattestation, decided on plain data.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+use super::bakings::Position;
+use crate::sandbox::operation::VoteKind;
+
+/// An attestation or preattestation, as RPCs list it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vote {
+    pub hash: String,
+    pub kind: VoteKind,
+    pub position: Position,
+    pub slot: u16,
+    payload_hash: String,
+    branch: String,
+    /// As it stands in an evidence.
+    inlined: Value,
+}
+
+/// What a vote means, given those seen before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The first of this voter there.
+    First,
+    /// The same vote once more.
+    Repeated,
+    /// It says the same as the earlier one, in another operation.
+    Harmless { earlier: String },
+    /// It contradicts this earlier one.
+    Double { earlier: Box<Vote> },
+    /// So it does, but the voter has been denounced there, in the operation with this hash.
+    AlreadyDenounced { evidence: String },
+}
+
+/// The votes seen, by position, kind and voter. One chain to a table.
+#[derive(Debug, Default)]
+pub struct Votes {
+    votes: BTreeMap<Position, HashMap<(VoteKind, String), Record>>,
+}
+
+#[derive(Debug)]
+struct Record {
+    vote: Vote,
+    evidence: Option<String>,
+}
+
+impl Vote {
+    /// Reads an operation of a block or of the mempool; `None` if it is no vote.
+    pub fn from_json(operation: &Value) -> Option<Self> {
+        let text = |json: &Value| json.as_str().map(str::to_owned);
+        let natural = |json: &Value| json.as_u64().and_then(|number| u32::try_from(number).ok());
+        let mut content = operation["contents"].get(0)?.clone();
+        let kind = match content["kind"].as_str()? {
+            "attestation" => VoteKind::Attestation,
+            "preattestation" => VoteKind::Preattestation,
+            _ => return None,
+        };
+        // Blocks tell what came of an operation; an evidence does not.
+        content.as_object_mut()?.shift_remove("metadata");
+        let branch = text(&operation["branch"])?;
+        Some(Self {
+            hash: text(&operation["hash"])?,
+            kind,
+            position: Position {
+                level: natural(&content["level"])?,
+                round: natural(&content["round"])?,
+            },
+            slot: u16::try_from(natural(&content["slot"])?).ok()?,
+            payload_hash: text(&content["block_payload_hash"])?,
+            inlined: json!({
+                "branch": branch,
+                "operations": content,
+                "signature": operation["signature"],
+            }),
+            branch,
+        })
+    }
+
+    /// The evidence of two votes, in the order of their hashes.
+    pub fn evidence(&self, other: &Self) -> Value {
+        let (op1, op2) = if self.hash < other.hash { (self, other) } else { (other, self) };
+        json!({
+            "kind": "double_consensus_operation_evidence",
+            "slot": self.slot,
+            "op1": op1.inlined,
+            "op2": op2.inlined,
+        })
+    }
+
+    /// Two votes of one voter may differ in nothing that matters.
+    fn contradicts(&self, other: &Self) -> bool {
+        self.slot == other.slot
+            && (self.payload_hash != other.payload_hash || self.branch != other.branch)
+    }
+}
+
+impl Votes {
+    /// What this vote of this voter means. Nothing is remembered yet.
+    pub fn judge(&self, vote: &Vote, voter: &str) -> Verdict {
+        let key = (vote.kind, voter.to_owned());
+        let Some(record) = self.votes.get(&vote.position).and_then(|votes| votes.get(&key)) else {
+            return Verdict::First;
+        };
+        if record.vote.hash == vote.hash {
+            Verdict::Repeated
+        } else if !record.vote.contradicts(vote) {
+            Verdict::Harmless { earlier: record.vote.hash.clone() }
+        } else if let Some(evidence) = &record.evidence {
+            Verdict::AlreadyDenounced { evidence: evidence.clone() }
+        } else {
+            Verdict::Double { earlier: Box::new(record.vote.clone()) }
+        }
+    }
+
+    /// Remembers a voter's first vote at its position.
+    pub fn remember(&mut self, vote: Vote, voter: &str) {
+        let votes = self.votes.entry(vote.position).or_default();
+        let key = (vote.kind, voter.to_owned());
+        votes.entry(key).or_insert(Record { vote, evidence: None });
+    }
+
+    /// Remembers that the voter was denounced at the position of this vote.
+    pub fn denounced(&mut self, vote: &Vote, voter: &str, evidence: &str) {
+        let key = (vote.kind, voter.to_owned());
+        let votes = self.votes.get_mut(&vote.position);
+        if let Some(record) = votes.and_then(|votes| votes.get_mut(&key)) {
+            record.evidence = Some(evidence.to_owned());
+        }
+    }
+
+    /// Forgets what is below this level.
+    pub fn forget_below(&mut self, level: u32) {
+        self.votes = self.votes.split_off(&Position { level, round: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vote(hash: &str, kind: &str, round: u32, payload: &str, branch: &str) -> Vote {
+        let operation = json!({
+            "hash": hash,
+            "branch": branch,
+            "contents": [{
+                "kind": kind, "slot": 0, "level": 5, "round": round, "block_payload_hash": payload,
+                "metadata": {},
+            }],
+            "signature": "sig",
+        });
+        Vote::from_json(&operation).expect("a vote")
+    }
+
+    #[test]
+    fn votes_for_two_payloads_or_on_two_branches_are_double_voting() {
+        let mut votes = Votes::default();
+        let first = vote("oA", "attestation", 0, "vh1", "BL1");
+        votes.remember(first.clone(), "b1");
+        let double = Verdict::Double { earlier: Box::new(first) };
+        let cases = [
+            (vote("oB", "attestation", 0, "vh2", "BL1"), "b1", double.clone()),
+            (vote("oC", "attestation", 0, "vh1", "BL2"), "b1", double),
+            (vote("oA", "attestation", 0, "vh1", "BL1"), "b1", Verdict::Repeated),
+            (
+                vote("oD", "attestation", 0, "vh1", "BL1"),
+                "b1",
+                Verdict::Harmless { earlier: "oA".to_owned() },
+            ),
+            (vote("oB", "preattestation", 0, "vh2", "BL1"), "b1", Verdict::First),
+            (vote("oB", "attestation", 1, "vh2", "BL1"), "b1", Verdict::First),
+            (vote("oB", "attestation", 0, "vh2", "BL1"), "b2", Verdict::First),
+        ];
+        for (vote, voter, verdict) in cases {
+            assert_eq!(votes.judge(&vote, voter), verdict, "{vote:?}");
+        }
+    }
+
+    #[test]
+    fn a_voter_is_denounced_once_at_a_position() {
+        let mut votes = Votes::default();
+        let first = vote("oA", "attestation", 0, "vh1", "BL1");
+        votes.remember(first.clone(), "b1");
+        votes.denounced(&first, "b1", "oE");
+        let third = vote("oC", "attestation", 0, "vh3", "BL1");
+        assert_eq!(
+            votes.judge(&third, "b1"),
+            Verdict::AlreadyDenounced { evidence: "oE".to_owned() }
+        );
+        votes.forget_below(6);
+        assert_eq!(votes.judge(&third, "b1"), Verdict::First);
+    }
+
+    #[test]
+    fn an_evidence_has_the_smaller_hash_first_and_no_metadata() {
+        let one = vote("oA", "attestation", 0, "vh1", "BL1");
+        let other = vote("oB", "attestation", 0, "vh2", "BL1");
+        let evidence = one.evidence(&other);
+        assert_eq!(evidence, other.evidence(&one));
+        assert_eq!(evidence["op1"]["operations"]["block_payload_hash"], "vh1");
+        assert!(evidence["op1"]["operations"].get("metadata").is_none());
+    }
+
+    #[test]
+    fn what_is_no_vote_is_passed_over() {
+        for operation in [
+            json!({"hash": "o", "branch": "B", "contents": [{"kind": "transaction"}]}),
+            json!({"hash": "o", "branch": "B", "contents": []}),
+            json!({"hash": "o"}),
+            json!(null),
+        ] {
+            assert_eq!(Vote::from_json(&operation), None, "{operation}");
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The part of the accuser that belongs to no protocol: it waits for one that has an agent, then follows the heads.
+
+use serde_json::{Value, json};
+
+use super::Failure;
+use super::backoff::Backoff;
+use super::events::WrapperEvents;
+use crate::sandbox::protocol::{self, Protocol};
+use crate::sandbox::rpc_client::{RpcClient, RpcError};
+
+/// Watches over the agent of one node.
+#[derive(Clone, Debug)]
+pub struct Wrapper {
+    pub client: RpcClient,
+    pub events: WrapperEvents,
+    pub keep_alive: bool,
+}
+
+impl Wrapper {
+    /// The protocol to run an agent for: at once, or when the chain leaves genesis.
+    pub async fn active_protocol(&self) -> Result<Protocol, Failure> {
+        if self.keep_alive {
+            self.wait_for_node().await;
+        }
+        let hash = self.next_protocol("head").await.map_err(fatal)?;
+        if hash != protocol::GENESIS {
+            return known(&hash);
+        }
+        let frozen = json!({"status": "frozen", "proto_hash": hash});
+        self.events.notice("protocol_encountered", &frozen).await;
+        self.events.notice("waiting_for_active_protocol", &json!({})).await;
+        self.protocol_after_genesis().await
+    }
+
+    async fn protocol_after_genesis(&self) -> Result<Protocol, Failure> {
+        loop {
+            let mut heads = match self.client.lines("/monitor/heads/main").await {
+                Ok(heads) => heads,
+                Err(error) => {
+                    self.survive(error).await?;
+                    continue;
+                }
+            };
+            while let Ok(Some(_)) = heads.next().await {
+                let hash = self.next_protocol("head").await.map_err(fatal)?;
+                if hash != protocol::GENESIS {
+                    return known(&hash);
+                }
+            }
+            self.head_stream_ended().await;
+            if !self.keep_alive {
+                return Err(Failure::Error("Lost connection with the node".to_owned()));
+            }
+            self.wait_for_node().await;
+            self.head_stream_reconnected().await;
+        }
+    }
+
+    /// Follows the heads for as long as the program runs. Without keep-alive a lost node is left to the agent, which
+    /// notices it too and ends the program.
+    pub async fn follow_heads(&self) -> Result<(), Failure> {
+        let mut highest = 0;
+        loop {
+            if let Ok(mut heads) = self.client.lines("/monitor/heads/main").await {
+                while let Ok(Some(head)) = heads.next().await {
+                    // What a dying node leaves unanswered shows in the stream next.
+                    let _ = self.new_head(&head, &mut highest).await;
+                }
+            }
+            self.head_stream_ended().await;
+            if !self.keep_alive {
+                return std::future::pending().await;
+            }
+            self.wait_for_node().await;
+            self.head_stream_reconnected().await;
+        }
+    }
+
+    async fn new_head(&self, head: &Value, highest: &mut u64) -> Result<(), RpcError> {
+        let level = head["level"].as_u64().unwrap_or_default();
+        let block = &head["hash"];
+        let uri = self.client.endpoint().to_string();
+        let seen = json!({"level": level, "uri": uri, "block": block});
+        if level <= *highest && *highest > 0 {
+            let name = "agnostic_daemon_skipping_lower_or_equal_level";
+            self.events.debug(name, &seen).await;
+            return Ok(());
+        }
+        *highest = level;
+        self.events.debug("agnostic_daemon_monitoring_head_from_node", &seen).await;
+        let base = format!("/chains/main/blocks/{}", block.as_str().unwrap_or("head"));
+        let period = self.client.get(&format!("{base}/votes/current_period")).await?;
+        let status = json!({
+            "block": block,
+            "period": period["voting_period"]["kind"],
+            "remaining": period["remaining"],
+        });
+        self.events.notice("period_status", &status).await;
+        Ok(())
+    }
+
+    async fn head_stream_ended(&self) {
+        self.events.notice("head_stream_ended", &self.client.endpoint().to_string()).await;
+    }
+
+    async fn head_stream_reconnected(&self) {
+        self.events.notice("head_stream_reconnected", &self.client.endpoint().to_string()).await;
+    }
+
+    /// Returns when the node answers, telling of each attempt that it did not.
+    async fn wait_for_node(&self) {
+        for delay in Backoff::default() {
+            let path = "/chains/main/blocks/head/header/shell";
+            let Err(error) = self.client.get(path).await else { return };
+            let text = format!(
+                "agnostic daemon failed to reach the node at {}.\nError:\n  {error}\nRetrying in {:.2} seconds...",
+                self.client.endpoint(),
+                delay.as_secs_f64()
+            );
+            self.events.warning("retry_on_disconnection", &text).await;
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn survive(&self, error: RpcError) -> Result<(), Failure> {
+        if !self.keep_alive {
+            return Err(fatal(error));
+        }
+        self.wait_for_node().await;
+        Ok(())
+    }
+
+    async fn next_protocol(&self, block: &str) -> Result<String, RpcError> {
+        let path = format!("/chains/main/blocks/{block}/metadata");
+        let metadata = self.client.get(&path).await?;
+        let hash = metadata["next_protocol"].as_str();
+        hash.map(str::to_owned).ok_or_else(|| self.client.unexpected(&path, "next_protocol"))
+    }
+}
+
+fn fatal(error: RpcError) -> Failure {
+    Failure::Error(error.to_string())
+}
+
+fn known(hash: &str) -> Result<Protocol, Failure> {
+    Protocol::of_hash(hash)
+        .ok_or_else(|| Failure::Fatal(format!("no accuser is known for the protocol {hash}")))
+}

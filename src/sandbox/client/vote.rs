@@ -1,0 +1,102 @@
+//! `attest for` and `preattest for`: a vote for a block, true or false as the test wants it.
+
+use serde_json::{Value, json};
+
+use super::ClientError;
+use super::command::Vote;
+use crate::sandbox::hash::{BlockHash, PayloadHash};
+use crate::sandbox::keys::Identity;
+use crate::sandbox::operation::{self, Contents, Operation};
+use crate::sandbox::rpc_client::{RpcClient, RpcError};
+
+/// How far below the block the branch of its votes is.
+const BRANCH_BELOW: u32 = 2;
+
+/// Signs and injects the vote; gives the operation's hash.
+pub async fn vote(
+    client: &RpcClient,
+    vote: &Vote,
+    voter: &'static Identity,
+) -> Result<String, ClientError> {
+    let header = client.get(&format!("/chains/main/blocks/{}/header", vote.of)).await?;
+    let level = match vote.level {
+        Some(level) => level,
+        None => natural(client, &header, "level")?,
+    };
+    let body = operation::Vote {
+        slot: match vote.slot {
+            Some(slot) => slot,
+            None => first_slot(client, level, voter).await?,
+        },
+        level,
+        round: match vote.round {
+            Some(round) => round,
+            None => round(client, &header)?,
+        },
+        payload_hash: match &vote.payload {
+            Some(payload) => payload_hash(client, payload).await?,
+            None => payload_of(client, &header)?,
+        },
+    };
+    let branch = branch(client, vote, &header).await?;
+    let operation = Operation::signed(branch, Contents::vote(vote.kind, body), voter);
+    let path = if vote.force {
+        "/private/injection/operation?chain=main"
+    } else {
+        "/injection/operation?chain=main"
+    };
+    match client.post(path, &json!(operation.to_hex())).await? {
+        Value::String(hash) => Ok(hash),
+        _ => Err(client.unexpected(path, "operation hash").into()),
+    }
+}
+
+async fn branch(client: &RpcClient, vote: &Vote, header: &Value) -> Result<BlockHash, RpcError> {
+    let block = if let Some(branch) = &vote.branch {
+        branch.clone()
+    } else {
+        let level = natural(client, header, "level")?;
+        let hash = header["hash"].as_str().unwrap_or("head");
+        format!("{hash}~{}", BRANCH_BELOW.min(level))
+    };
+    let path = format!("/chains/main/blocks/{block}/hash");
+    let hash = client.get_string(&path, "block hash").await?;
+    hash.parse().map_err(|_| client.unexpected(&path, "block hash"))
+}
+
+/// A payload hash as it is, or that of a block.
+async fn payload_hash(client: &RpcClient, text: &str) -> Result<PayloadHash, RpcError> {
+    if let Ok(hash) = text.parse() {
+        return Ok(hash);
+    }
+    let header = client.get(&format!("/chains/main/blocks/{text}/header")).await?;
+    payload_of(client, &header)
+}
+
+fn payload_of(client: &RpcClient, header: &Value) -> Result<PayloadHash, RpcError> {
+    let hash = header["payload_hash"].as_str().and_then(|hash| hash.parse().ok());
+    hash.ok_or_else(|| client.unexpected("/header", "payload hash"))
+}
+
+fn round(client: &RpcClient, header: &Value) -> Result<u32, RpcError> {
+    let last = header["fitness"].as_array().and_then(|fitness| fitness.last()?.as_str());
+    last.and_then(|round| u32::from_str_radix(round, 16).ok())
+        .ok_or_else(|| client.unexpected("/header", "round"))
+}
+
+fn natural(client: &RpcClient, header: &Value, field: &'static str) -> Result<u32, RpcError> {
+    let number = header[field].as_u64().and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| client.unexpected("/header", field))
+}
+
+async fn first_slot(client: &RpcClient, level: u32, voter: &Identity) -> Result<u16, RpcError> {
+    let path = format!("/chains/main/blocks/head/helpers/validators?level={level}");
+    let validators = client.get(&path).await?;
+    let delegates = validators[0]["delegates"].as_array();
+    let found = delegates.and_then(|delegates| {
+        delegates.iter().find(|delegate| delegate["delegate"] == voter.public_key_hash)
+    });
+    found
+        .and_then(|delegate| u16::try_from(delegate["attestation_slot"].as_u64()?).ok())
+        .ok_or_else(|| client.unexpected(&path, "slot of the delegate"))
+}

@@ -1,0 +1,178 @@
+//! Whether a block may follow its predecessor.
+//!
+//! Any delegate may bake at any round: baking rights are the one rule of Tenderbake that the sandbox does not have, so
+//! that a test can make whom it likes bake what it likes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{Block, Candidate, Chain};
+use crate::sandbox::block::{
+    Activation, Contents, Fitness, Header, PASSES, context_after, operations_hash,
+};
+use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash};
+use crate::sandbox::keys::ACTIVATOR;
+use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::wire::DecodeError;
+
+/// Why a block is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidBlock {
+    #[error("predecessor {predecessor} is unknown")]
+    UnknownPredecessor { predecessor: BlockHash },
+    #[error("{field} is {found}, but {wanted} was expected")]
+    Unexpected { field: &'static str, wanted: String, found: String },
+    #[error("the protocol's part of the header does not parse")]
+    ProtocolData {
+        #[source]
+        source: DecodeError,
+    },
+    #[error("the first block must activate a protocol, signed by the activator")]
+    NoActivation,
+    #[error("protocol parameters are no JSON object")]
+    Parameters,
+    #[error("nobody who may bake has signed the block")]
+    UnknownBaker,
+    #[error("operation {operation} is not valid in the block: {reason}")]
+    Operation { operation: OperationHash, reason: &'static str },
+}
+
+fn expect<T: PartialEq + ToString>(
+    field: &'static str,
+    found: &T,
+    wanted: &T,
+) -> Result<(), InvalidBlock> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(InvalidBlock::Unexpected { field, wanted: wanted.to_string(), found: found.to_string() })
+}
+
+impl Chain {
+    pub(super) fn validate(&self, candidate: Candidate) -> Result<Block, InvalidBlock> {
+        let header = &candidate.header;
+        let predecessor = self
+            .get(&header.predecessor)
+            .ok_or(InvalidBlock::UnknownPredecessor { predecessor: header.predecessor })?;
+        expect("level", &header.level, &predecessor.level().saturating_add(1))?;
+        if header.timestamp <= predecessor.header.timestamp {
+            let wanted = format!("more than {}", predecessor.header.timestamp);
+            let found = header.timestamp.to_string();
+            return Err(InvalidBlock::Unexpected { field: "timestamp", wanted, found });
+        }
+        check_operations_hash(&candidate)?;
+        if predecessor.is_protocol_active() {
+            baked(predecessor, candidate)
+        } else {
+            activation(predecessor, candidate)
+        }
+    }
+}
+
+fn check_operations_hash(candidate: &Candidate) -> Result<(), InvalidBlock> {
+    let passes: Vec<Vec<OperationHash>> = candidate
+        .operations
+        .iter()
+        .map(|pass| pass.iter().map(Operation::hash).collect())
+        .collect();
+    let header = &candidate.header;
+    expect("validation_pass", &usize::from(header.validation_pass), &passes.len())?;
+    expect("operations_hash", &header.operations_hash, &operations_hash(&passes))
+}
+
+fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, InvalidBlock> {
+    let Candidate { header, operations } = candidate;
+    let activation =
+        Activation::decode(&header.protocol_data).map_err(|_| InvalidBlock::NoActivation)?;
+    if activation.signature != ACTIVATOR.sign(&header.unsigned_bytes())
+        || operations.iter().any(|pass| !pass.is_empty())
+    {
+        return Err(InvalidBlock::NoActivation);
+    }
+    expect("proto", &header.proto, &predecessor.header.proto.saturating_add(1))?;
+    let fitness = |fitness: &Fitness| fitness.to_json().to_string();
+    expect("fitness", &fitness(&header.fitness), &fitness(&activation.fitness))?;
+    let parameters: Map<String, Value> =
+        serde_json::from_slice(&activation.parameters).map_err(|_| InvalidBlock::Parameters)?;
+    Ok(Block {
+        hash: header.hash(),
+        header,
+        operations,
+        protocol: predecessor.next_protocol,
+        next_protocol: activation.protocol,
+        baker: None,
+        parameters: Arc::new(parameters),
+        denounced: Arc::default(),
+    })
+}
+
+fn baked(predecessor: &Block, candidate: Candidate) -> Result<Block, InvalidBlock> {
+    let Candidate { header, operations } = candidate;
+    expect("validation_pass", &usize::from(header.validation_pass), &PASSES)?;
+    expect("proto", &header.proto, &predecessor.header.proto)?;
+    let fitness = Fitness::tenderbake(header.level, predecessor.header.round(), header.round());
+    expect("fitness", &header.fitness.to_json().to_string(), &fitness.to_json().to_string())?;
+    let context = context_after(&predecessor.header.context, &header.operations_hash);
+    expect("context", &header.context, &context)?;
+    check_payload(&header, &operations)?;
+    let baker = header.baker().ok_or(InvalidBlock::UnknownBaker)?;
+    let denounced = check_operations(predecessor, &operations)?;
+    Ok(Block {
+        hash: header.hash(),
+        protocol: predecessor.next_protocol,
+        next_protocol: predecessor.next_protocol,
+        baker: Some(baker),
+        parameters: Arc::clone(&predecessor.parameters),
+        denounced,
+        header,
+        operations,
+    })
+}
+
+fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), InvalidBlock> {
+    let contents = Contents::decode(&header.protocol_data)
+        .map_err(|source| InvalidBlock::ProtocolData { source })?;
+    if contents.payload_round > header.round() {
+        let wanted = format!("at most {}", header.round());
+        let found = contents.payload_round.to_string();
+        return Err(InvalidBlock::Unexpected { field: "payload_round", wanted, found });
+    }
+    let payload: Vec<OperationHash> =
+        operations.iter().skip(1).flatten().map(Operation::hash).collect();
+    let wanted = PayloadHash::of(&header.predecessor, contents.payload_round, &payload);
+    expect("payload_hash", &contents.payload_hash, &wanted)
+}
+
+/// Every operation stands in its pass and only once, and every evidence proves an offence that was not denounced before.
+fn check_operations(
+    predecessor: &Block,
+    operations: &[Vec<Operation>],
+) -> Result<Arc<HashSet<Offence>>, InvalidBlock> {
+    let mut seen = HashSet::new();
+    let mut denounced = Arc::clone(&predecessor.denounced);
+    for (pass, operation) in
+        operations.iter().enumerate().flat_map(|(pass, list)| list.iter().map(move |op| (pass, op)))
+    {
+        let hash = operation.hash();
+        let refused = |reason| InvalidBlock::Operation { operation: hash, reason };
+        if operation.pass() != pass {
+            return Err(refused("it belongs to another validation pass"));
+        }
+        if !seen.insert(hash) {
+            return Err(refused("it stands there twice"));
+        }
+        if operation.vote().is_some() {
+            if operation.signer().is_none() {
+                return Err(refused("no delegate has signed it"));
+            }
+            continue;
+        }
+        let offence = operation.offence().ok_or_else(|| refused("it proves nothing"))?;
+        if !Arc::make_mut(&mut denounced).insert(offence) {
+            return Err(refused("the offence was denounced before"));
+        }
+    }
+    Ok(denounced)
+}

@@ -1,0 +1,126 @@
+//! Create, run, restart, give up: what the supervisor answers.
+
+use std::time::Duration;
+
+use tribunal::daemon::lifecycle::Refused;
+use tribunal::daemon::{Backoff, ExitCause, RestartPolicy, RestartRule};
+use tribunal::harness::{CommandError, Grace, WaitError};
+
+use crate::support::{TIMEOUT, create, spec, with_harness};
+
+fn policy(rule: RestartRule, max_restarts: u32) -> RestartPolicy {
+    let backoff = Backoff { initial: Duration::from_millis(1), ..Backoff::default() };
+    RestartPolicy { rule, max_restarts, window: TIMEOUT, backoff }
+}
+
+#[test]
+fn names_are_unique_and_a_running_daemon_is_not_run_again() {
+    with_harness(|harness| async move {
+        let daemon = create(&harness, "one", &["forever"]).await;
+        let second = harness.create(spec("one", &["forever"])).await;
+        assert!(matches!(second, Err(CommandError::NameTaken { .. })));
+        let done = daemon.run().await.unwrap();
+        assert_eq!(daemon.pid(), done.pid);
+        let again = daemon.run().await.unwrap_err();
+        let CommandError::Refused { refused: Refused::AlreadyRunning { .. }, .. } = again else {
+            panic!("{again}");
+        };
+    });
+}
+
+#[test]
+fn a_program_that_is_missing_is_told_by_name() {
+    with_harness(|harness| async move {
+        let mut spec = spec("absent", &[]);
+        spec.command.program = "no-such-program".into();
+        let daemon = harness.create(spec).await.unwrap();
+        let error = daemon.run().await.unwrap_err();
+        assert!(matches!(error, CommandError::Spawn { .. }));
+        let wait = daemon.wait_for("x.v0").await.unwrap_err();
+        assert!(wait.to_string().contains("no-such-program"), "{wait}");
+    });
+}
+
+#[test]
+fn a_crash_is_restarted_until_the_budget_is_spent_and_then_given_up_with_every_death() {
+    with_harness(|harness| async move {
+        let mut spec = spec("crashing", &["event", "up.v0", "1", "forever"]);
+        spec.restart = policy(RestartRule::OnFailure, 2);
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        let mut from = Default::default();
+        for incarnation in 1..=3 {
+            let up = daemon.wait_for("up.v0").since(from).await.unwrap();
+            assert_eq!(up.incarnation.0, incarnation);
+            from = daemon.crash().await.unwrap().position;
+        }
+        let error = daemon.wait_for("up.v0").await.unwrap_err();
+        let WaitError::GaveUp { deaths, .. } = &error else {
+            panic!("{error}");
+        };
+        let causes: Vec<_> = deaths.iter().map(|death| death.cause).collect();
+        assert_eq!(causes, [1, 2, 3].map(|fault| ExitCause::Crash { fault }));
+        let gave_up = daemon.wait_for("tribunal.gave_up").since(Default::default());
+        gave_up.within(Duration::ZERO).await.unwrap();
+    });
+}
+
+#[test]
+fn a_death_that_the_test_asked_for_is_never_restarted() {
+    with_harness(|harness| async move {
+        let mut spec = spec("asked", &["forever"]);
+        spec.restart = policy(RestartRule::Always, 5);
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        daemon.kill().await.unwrap();
+        daemon.run().await.unwrap();
+        daemon.terminate(Grace::default()).await.unwrap();
+        assert_eq!(daemon.status().incarnations.len(), 2);
+        assert!(matches!(daemon.wait_for("x.v0").await, Err(WaitError::TerminatedBeforeEvent { .. })));
+        assert_eq!(daemon.terminate(Grace::default()).await.unwrap(), None, "nothing to do");
+    });
+}
+
+#[test]
+fn terminate_during_a_back_off_cancels_the_restart() {
+    with_harness(|harness| async move {
+        let mut spec = spec("backing-off", &["exit", "1"]);
+        spec.restart = policy(RestartRule::OnFailure, 5);
+        spec.restart.backoff.initial = TIMEOUT;
+        spec.restart.backoff.max = TIMEOUT;
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        let exit = daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        assert_eq!(exit.value["verdict"], "restarting");
+        daemon.terminate(Grace::default()).await.unwrap();
+        assert!(daemon.wait_for("x.v0").await.is_err());
+        assert_eq!(daemon.status().incarnations.len(), 1);
+    });
+}
+
+#[test]
+fn restart_gives_a_new_incarnation_with_the_same_arguments() {
+    with_harness(|harness| async move {
+        let daemon = create(&harness, "again", &["event", "up.v0", "1", "forever"]).await;
+        let first = daemon.run().await.unwrap();
+        let second = daemon.restart().await.unwrap();
+        assert_ne!(first.pid, second.pid);
+        let up = daemon.wait_for("up.v0").since(second.position).within(TIMEOUT).await.unwrap();
+        assert_eq!(up.incarnation.0, 2);
+    });
+}
+
+#[test]
+fn ready_is_sticky_and_only_the_incarnation_itself_can_say_it() {
+    with_harness(|harness| async move {
+        let mut spec = spec("ready", &["event", "up.v0", "1", "forever"]);
+        let name = "up.v0".into();
+        spec.ready = tribunal::daemon::Readiness::Event { name, predicate: None };
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        let first = daemon.wait_for_ready().await.unwrap();
+        assert_eq!(daemon.wait_for_ready().await.unwrap().seq, first.seq);
+        daemon.restart().await.unwrap();
+        assert!(daemon.wait_for_ready().await.unwrap().seq > first.seq);
+    });
+}

@@ -1,0 +1,7 @@
+//! The harness as a test author uses it: real processes, real pipes, real signals.
+
+mod death;
+mod events;
+mod lifecycle;
+mod support;
+mod waits;
