@@ -84,7 +84,7 @@ fn survives(source: &Arc<Source>) {
     let diagnostics = match load_source(source, &Overrides::default()) {
         Ok(loaded) => loaded.warnings,
         Err(ScenarioError::Invalid { diagnostics }) => {
-            assert!(diagnostics.iter().any(|diagnostic| diagnostic.is_error()));
+            assert!(diagnostics.iter().any(tribunal::scenario::Diagnostic::is_error));
             diagnostics
         }
         Err(error) => panic!("a text in memory cannot fail to be read: {error}"),

@@ -5,14 +5,18 @@
 
 mod control;
 mod daemons;
+mod data;
 mod events;
 mod fields;
 mod file;
+mod formulas;
 mod lifecycle;
 mod octez;
 mod scalars;
 mod settings;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
