@@ -366,11 +366,7 @@ impl CommandLine {
     /// The first word is the program.
     pub fn new<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Self {
         let mut words = words.into_iter().map(Into::into);
-        Self {
-            program: words.next().unwrap_or_default(),
-            args: words.collect(),
-            ..Self::default()
-        }
+        Self { program: words.next().unwrap_or_default(), args: words.collect(), ..Self::default() }
     }
 }
 

@@ -20,15 +20,15 @@ use std::time::Duration;
 
 pub use self::accuser::{Accuser, AccuserBuilder};
 pub use self::client::{Baked, Client, ClientError};
+use self::core::Core;
 pub use self::daemon::{Daemon, Grace};
 pub use self::exec::ExecOutput;
 pub use self::node::{Node, NodeBuilder, RpcAnswer, RpcError};
 pub use self::observe::EventReceiver;
 pub use self::programs::{OctezSource, ProgramsError};
+use self::start::Thread;
 pub use self::start::{Builder, StartError, Summary};
 pub use self::wait::{Mapped, Unfulfilled, WaitError, WaitFor, Waiter, Wanted};
-use self::core::Core;
-use self::start::Thread;
 pub use crate::actors::command::{CommandError, Done};
 pub use crate::actors::daemon::{DaemonStatus, IncarnationStatus};
 pub use crate::actors::event_bus::{Surveyed, SurveyedDaemon};

@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use actix::SpawnHandle;
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
@@ -282,7 +282,8 @@ impl Handler<Order> for Daemon {
     fn handle(&mut self, order: Order, ctx: &mut Context<Self>) {
         let Order { request, spec, grace, reply } = order;
         let position = self.around.log_end.get();
-        let was_ending = matches!(self.lifecycle.state(), State::Ending { .. } | State::Draining { .. });
+        let was_ending =
+            matches!(self.lifecycle.state(), State::Ending { .. } | State::Draining { .. });
         let action = match self.lifecycle.request(request) {
             Ok(action) => action,
             Err(refused) => {

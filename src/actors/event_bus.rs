@@ -18,9 +18,9 @@ use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
-pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, Why};
 use self::scans::ScanJob;
 use self::waits::Port;
+pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, Why};
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Kind};
 use crate::event::decode::Envelope;

@@ -191,9 +191,8 @@ impl Waiters {
     /// A daemon will not run again by itself; the waits that this leaves without hope are removed and returned.
     pub fn finally_dead(&mut self, daemon: &DaemonName) -> Vec<(WaiterId, Wait)> {
         self.finally_dead.insert(daemon.clone());
-        let hopeless = |wait: &Wait| {
-            wait.sources.iter().all(|(source, _)| self.finally_dead.contains(source))
-        };
+        let hopeless =
+            |wait: &Wait| wait.sources.iter().all(|(source, _)| self.finally_dead.contains(source));
         let mut ended: Vec<_> = self.waits.extract_if(|_, wait| hopeless(wait)).collect();
         ended.sort_by_key(|(id, _)| *id);
         self.stale += ended.iter().map(|(_, wait)| wait.sources.len()).sum::<usize>();

@@ -78,9 +78,8 @@ impl Client {
     ) -> Result<String, ClientError> {
         let base_dir = self.base_dir()?;
         let parameters = base_dir.join("parameters.json");
-        std::fs::write(&parameters, options.parameters_text()).map_err(|source| {
-            InitError::Directory { path: parameters.clone(), source }
-        })?;
+        std::fs::write(&parameters, options.parameters_text())
+            .map_err(|source| InitError::Directory { path: parameters.clone(), source })?;
         let deadline = Instant::now() + within;
         let hash = self.inject_block(options.args(&parameters), within).await?;
         self.wait_until_applied(&hash, true, deadline).await?;
@@ -106,12 +105,17 @@ impl Client {
     }
 
     /// Runs an `octez-client` command and gives its output, whatever its exit code.
-    pub async fn run(&self, args: Vec<String>, within: Duration) -> Result<ExecOutput, ClientError> {
+    pub async fn run(
+        &self,
+        args: Vec<String>,
+        within: Duration,
+    ) -> Result<ExecOutput, ClientError> {
         self.core.programs.available()?;
         let globals = ["--endpoint", &self.node.endpoint(), "--base-dir"].map(ToOwned::to_owned);
         let base_dir = self.base_dir()?.to_string_lossy().into_owned();
         let args = globals.into_iter().chain([base_dir]).chain(args).map(Into::into).collect();
-        let command = CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
+        let command =
+            CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
         Ok(self.core.exec(command, Vec::new(), within).await?)
     }
 
@@ -128,7 +132,8 @@ impl Client {
             return Err(ClientError::Failed { command, status: output.status, stderr });
         }
         // A bake says `Block B… injected`, an activation `Injected B…` with the beginning of the hash.
-        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})").expect("a valid regex");
+        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})")
+            .expect("a valid regex");
         match block.captures(&stdout).and_then(|found| found.get(1)) {
             Some(hash) => self.full_hash(hash.as_str()).await,
             None => Err(ClientError::NoBlock { command, stdout }),
@@ -192,7 +197,12 @@ impl super::Harness {
     }
 
     /// Untrusts and kicks: the two nodes are not connected when this is done.
-    pub async fn disconnect(&self, a: &Node, b: &Node, within: Duration) -> Result<(), ClientError> {
+    pub async fn disconnect(
+        &self,
+        a: &Node,
+        b: &Node,
+        within: Duration,
+    ) -> Result<(), ClientError> {
         let deadline = Instant::now() + within;
         for (node, other) in [(a, b), (b, a)] {
             set_acl(node, other, "open").await?;
@@ -256,4 +266,3 @@ async fn is_connected(node: &Node, other: &Node) -> Result<bool, ClientError> {
     let listed = |connection: &Value| connection["peer_id"].as_str() == Some(&*peer);
     Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))
 }
-

@@ -217,8 +217,7 @@ impl WaitFor {
     /// `event` is a name or a glob over names; a pattern that is no glob is taken as a name.
     pub(super) fn new(core: SharedCore, daemon: DaemonName, event: &str) -> Self {
         let from = core.log_end.get();
-        let event =
-            NamePattern::new(event).unwrap_or_else(|_| NamePattern::Exact(event.into()));
+        let event = NamePattern::new(event).unwrap_or_else(|_| NamePattern::Exact(event.into()));
         let wanted = Wanted { sources: vec![(daemon, from)], event, test: Test::Any, count: 1 };
         Self { core, wanted }
     }

@@ -104,16 +104,27 @@ impl NodeOptions {
     /// What is told here is not repeated on `run`: a restarted node reads its `config.json`.
     fn configuration(&self) -> Preparation {
         let data_dir = text(&self.data_dir);
-        let mut args: Vec<String> =
-            ["config", "init", "--data-dir", &data_dir, "--network", "sandbox", "--expected-pow", "0"]
-                .map(Into::into)
-                .into();
+        let mut args: Vec<String> = [
+            "config",
+            "init",
+            "--data-dir",
+            &data_dir,
+            "--network",
+            "sandbox",
+            "--expected-pow",
+            "0",
+        ]
+        .map(Into::into)
+        .into();
         let mut option = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 args.extend([name.to_owned(), value]);
             }
         };
-        option("--synchronisation-threshold", self.synchronisation_threshold.map(|n| n.to_string()));
+        option(
+            "--synchronisation-threshold",
+            self.synchronisation_threshold.map(|n| n.to_string()),
+        );
         option("--connections", self.connections.map(|n| n.to_string()));
         option("--history-mode", self.history_mode.clone());
         for peer in &self.peers {

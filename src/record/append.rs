@@ -239,9 +239,8 @@ impl Appender {
     const BUFFER: usize = 64 * 1024;
 
     fn create(path: PathBuf) -> Result<Self, RecordError> {
-        let open = |path: &Path| {
-            OpenOptions::new().read(true).write(true).create_new(true).open(path)
-        };
+        let open =
+            |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
         match open(&path) {
             Ok(file) => Ok(Self { file, path, buffer: Vec::new(), end: 0 }),
             Err(source) => Err(RecordError::Create { path, source }),

@@ -30,13 +30,24 @@ pub struct Note {
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum What {
     /// A lifecycle record, in the log as an event of the daemon.
-    Lifecycle { seq: Seq, daemon: DaemonName, incarnation: Incarnation, event: EventName, value: Value },
+    Lifecycle {
+        seq: Seq,
+        daemon: DaemonName,
+        incarnation: Incarnation,
+        event: EventName,
+        value: Value,
+    },
     /// A line that is no event; its bytes stand in the daemon's file.
     Malformed { seq: Seq, daemon: DaemonName, reason: String, excerpt: String },
     /// A daemon and how its lines are to be read.
     Daemon { daemon: DaemonName, kind: String, envelope: EnvelopeNote },
     /// Something the player of a scenario tells.
-    Step { path: String, outcome: String, #[serde(flatten)] more: serde_json::Map<String, Value> },
+    Step {
+        path: String,
+        outcome: String,
+        #[serde(flatten)]
+        more: serde_json::Map<String, Value>,
+    },
     /// Free text.
     Text { text: String },
 }

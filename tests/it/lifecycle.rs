@@ -76,7 +76,10 @@ fn a_death_that_the_test_asked_for_is_never_restarted() {
         daemon.run().await.unwrap();
         daemon.terminate(Grace::default()).await.unwrap();
         assert_eq!(daemon.status().incarnations.len(), 2);
-        assert!(matches!(daemon.wait_for("x.v0").await, Err(WaitError::TerminatedBeforeEvent { .. })));
+        assert!(matches!(
+            daemon.wait_for("x.v0").await,
+            Err(WaitError::TerminatedBeforeEvent { .. })
+        ));
         assert_eq!(daemon.terminate(Grace::default()).await.unwrap(), None, "nothing to do");
     });
 }

@@ -103,7 +103,9 @@ fn an_observer_on_a_blocking_thread_sees_every_event_or_counts_what_it_missed() 
         daemon.run().await.unwrap();
         done.within(TIMEOUT).await.unwrap();
         let seen = std::thread::spawn(move || {
-            (0..500).map(|_| all.recv_timeout(TIMEOUT).unwrap().value["i"].clone()).collect::<Vec<_>>()
+            (0..500)
+                .map(|_| all.recv_timeout(TIMEOUT).unwrap().value["i"].clone())
+                .collect::<Vec<_>>()
         });
         let seen = seen.join().unwrap();
         assert_eq!(seen, (1..=500).map(serde_json::Value::from).collect::<Vec<_>>());

@@ -120,7 +120,8 @@ pub(super) fn open(
     late: bool,
 ) -> Option<Event> {
     let value: Value = serde_json::from_str(batch.text(&content.payload)).ok()?;
-    let section: Vec<String> = serde_json::from_str(batch.text(&content.section)).unwrap_or_default();
+    let section: Vec<String> =
+        serde_json::from_str(batch.text(&content.section)).unwrap_or_default();
     Some(Event {
         daemon: daemon.clone(),
         incarnation,

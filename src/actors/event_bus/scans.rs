@@ -78,7 +78,11 @@ impl EventBus {
     fn scan_sources(&self, sources: &[(crate::daemon::DaemonName, Seq)]) -> Vec<ScanSource> {
         let source = |(daemon, from): &(crate::daemon::DaemonName, Seq)| ScanSource {
             daemon: daemon.clone(),
-            envelope: self.tallies.get(daemon).map(|tally| tally.envelope.clone()).unwrap_or_default(),
+            envelope: self
+                .tallies
+                .get(daemon)
+                .map(|tally| tally.envelope.clone())
+                .unwrap_or_default(),
             from: *from,
         };
         sources.iter().map(source).collect()
@@ -111,7 +115,9 @@ impl EventBus {
                         self.resolve(id, event);
                         Progress::Done
                     }
-                    None => Progress::Going(ScanJob { purpose: Purpose::Judge { id, wait }, ..job }),
+                    None => {
+                        Progress::Going(ScanJob { purpose: Purpose::Judge { id, wait }, ..job })
+                    }
                 },
                 Ok(None) => {
                     self.go_live(id, wait, ctx);

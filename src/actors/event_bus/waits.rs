@@ -24,12 +24,16 @@ pub(crate) struct Failed {
 
 #[derive(Debug)]
 pub(crate) enum Why {
-    TimedOut { after: Duration },
+    TimedOut {
+        after: Duration,
+    },
     /// All that it could wait for is finally dead.
     Dead(Vec<(DaemonName, Death)>),
     ShuttingDown,
     /// What was recorded cannot be read back.
-    Recording { reason: String },
+    Recording {
+        reason: String,
+    },
 }
 
 /// Why a daemon is finally dead.

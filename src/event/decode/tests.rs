@@ -7,7 +7,8 @@ fn decode(text: &str, envelope: &Envelope) -> Batch {
 }
 
 fn fields(name: &str, value: &str, time: Option<&str>) -> Envelope {
-    let path = |text: &str| text.split('.').filter(|part| !part.is_empty()).map(Into::into).collect();
+    let path =
+        |text: &str| text.split('.').filter(|part| !part.is_empty()).map(Into::into).collect();
     Envelope::Fields { name: path(name), value: path(value), time: time.map(path) }
 }
 
@@ -88,7 +89,9 @@ fn split(input: &[u8], sizes: &[usize], cap: usize) -> Vec<(bool, Vec<u8>)> {
     let mut take = |piece: Piece| match piece {
         Piece::Lines(bytes) => {
             assert_eq!(bytes.last(), Some(&b'\n'));
-            lines.extend(bytes[..bytes.len() - 1].split(|b| *b == b'\n').map(|l| (false, l.to_vec())));
+            lines.extend(
+                bytes[..bytes.len() - 1].split(|b| *b == b'\n').map(|l| (false, l.to_vec())),
+            );
         }
         Piece::Overlong { bytes, last } => {
             let line = overlong.get_or_insert_default();

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{IndexEntry, Lines, Scan, ScanSource, SparseIndex};
 use crate::daemon::{DaemonName, Incarnation};
-use crate::event::decode::Envelope;
 use crate::event::Seq;
+use crate::event::decode::Envelope;
 
 fn name(index: usize) -> DaemonName {
     DaemonName::new(format!("d{index}")).unwrap()

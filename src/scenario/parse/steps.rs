@@ -15,8 +15,14 @@ impl Reader {
     /// A list of steps; `path` is what it is called, such as `steps` or `steps[2].parallel[0]`.
     pub(super) fn steps(&mut self, slot: Slot<'_>, path: &str) -> Vec<Step> {
         let Some(items) = self.items(slot) else { return Vec::new() };
-        let step = |(index, item)| self.step(item, format!("{path}[{index}]"));
-        items.iter().enumerate().filter_map(step).collect()
+        let mut steps = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            if self.has_enough() {
+                break;
+            }
+            steps.extend(self.step(item, format!("{path}[{index}]")));
+        }
+        steps
     }
 
     fn step(&mut self, node: &Node, path: String) -> Option<Step> {

@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marked, Tag};
 
 use super::refuse;
 use super::{Content, Entry, Key, Layout, MAX_DEPTH, Mapping, Node, Scalar, Style};
-use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::scenario::source::{Source, Span};
 
 /// The tree of the one document in the file, or everything that was refused.
@@ -58,6 +58,9 @@ impl<'s> Builder<'s> {
     }
 
     fn event(&mut self, event: Event<'_>, marked: Marked) -> Step {
+        if self.errors.len() >= MAX_FINDINGS {
+            return Step::Stop;
+        }
         let span = self.offsets.span(self.source, marked);
         match event {
             Event::DocumentStart(_) => return self.document(span),
@@ -145,6 +148,9 @@ impl<'s> Builder<'s> {
     fn duplicates(&mut self, entries: &[Entry]) {
         let mut seen: HashMap<&str, Span> = HashMap::new();
         for Entry { key, .. } in entries {
+            if self.errors.len() >= MAX_FINDINGS {
+                return;
+            }
             if key.text == "<<" && key.style == Style::Plain {
                 self.errors.push(refuse::merge_key(self.source, key.span));
             }
