@@ -137,6 +137,11 @@ impl Harness {
         self.core.directory(name)
     }
 
+    /// The FIFO that the daemon's living incarnation writes to; of one that does not run, the next one's.
+    pub fn event_pipe(&self, daemon: &DaemonName) -> std::path::PathBuf {
+        self.core.event_pipe(daemon)
+    }
+
     pub fn run_id(&self) -> &str {
         self.core.run_id.as_str()
     }
@@ -194,7 +199,8 @@ impl Harness {
         let hurry = async {
             urgent.await;
             let (reply, _) = tokio::sync::oneshot::channel();
-            supervisor.do_send(crate::actors::supervisor::Shutdown { grace: Duration::ZERO, reply });
+            supervisor
+                .do_send(crate::actors::supervisor::Shutdown { grace: Duration::ZERO, reply });
             std::future::pending().await
         };
         tokio::select! {

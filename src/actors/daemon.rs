@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::death::{Judge, SettlePipes};
-pub(crate) use self::spawn::surround;
+pub(crate) use self::spawn::{pipe_path, surround};
 use super::command::{CommandError, Done};
 use super::event_bus::{Append, EventBus, LogEnd};
 use super::event_pipe::EventPipe;
@@ -68,6 +68,10 @@ impl WaiterIds {
 #[derive(Clone, Debug)]
 pub struct DaemonStatus {
     pub state: State,
+    /// The newest incarnation's number, also of one that did not come about; 0 before the first run.
+    pub incarnation: Incarnation,
+    /// Exit codes that are no failure.
+    pub success: Vec<i32>,
     /// Of the living incarnation.
     pub pid: Option<i32>,
     /// Where the newest incarnation's first record stands in the log.
@@ -126,8 +130,14 @@ impl Daemon {
         around: Surroundings,
     ) -> (Self, watch::Receiver<DaemonStatus>) {
         let lifecycle = Lifecycle::new();
-        let status =
-            DaemonStatus { state: lifecycle.state(), pid: None, first: None, incarnations: vec![] };
+        let status = DaemonStatus {
+            state: lifecycle.state(),
+            incarnation: lifecycle.incarnation(),
+            success: spec.success.clone(),
+            pid: None,
+            first: None,
+            incarnations: Vec::new(),
+        };
         let (status, receiver) = watch::channel(status);
         let guard = around.latch.guard("Daemon");
         let grace = spec.grace;
@@ -243,6 +253,7 @@ impl Daemon {
         self.status.send_if_modified(|status| {
             let changed = status.state != state || status.pid != pid;
             status.state = state;
+            status.incarnation = self.lifecycle.incarnation();
             status.pid = pid;
             changed
         });
@@ -294,6 +305,7 @@ impl Handler<Order> for Daemon {
             }
         };
         if let Some(spec) = spec {
+            self.status.send_modify(|status| status.success.clone_from(&spec.success));
             self.spec = *spec;
         }
         self.grace = grace.unwrap_or(self.spec.grace);

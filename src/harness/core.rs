@@ -12,11 +12,11 @@ use tokio::sync::{oneshot, watch};
 use super::InitError;
 use super::programs::Programs;
 use crate::actors::command::CommandError;
-use crate::actors::daemon::{DaemonStatus, Order, Surroundings};
+use crate::actors::daemon::{DaemonStatus, Order, Surroundings, pipe_path};
 use crate::actors::event_bus::{EventBus, LogEnd, Survey, Surveyed, Write};
 use crate::actors::supervisor::{Command, Create, Settle, Supervisor};
 use crate::daemon::lifecycle::Request;
-use crate::daemon::{DaemonName, DaemonSpec};
+use crate::daemon::{DaemonName, DaemonSpec, Incarnation};
 use crate::harness::Done;
 use crate::host::marker::RunId;
 use crate::host::ports::{PortError, Ports};
@@ -104,6 +104,17 @@ impl Core {
         std::fs::create_dir_all(&path)
             .map_err(|source| InitError::Directory { path: path.clone(), source })?;
         Ok(path)
+    }
+
+    /// The FIFO of the living incarnation, or of the next one.
+    pub(super) fn event_pipe(&self, daemon: &DaemonName) -> PathBuf {
+        let daemons = self.lock_daemons();
+        let incarnation = daemons.get(daemon).map_or(Incarnation(1), |status| {
+            let status = status.borrow();
+            let is_dead = status.pid.is_none();
+            if is_dead { status.incarnation.next() } else { status.incarnation }
+        });
+        pipe_path(&self.around.temp_dir, daemon.as_str(), incarnation)
     }
 
     pub(super) fn note(&self, what: What) {

@@ -64,6 +64,11 @@ impl Daemon {
         self.status.borrow().pid
     }
 
+    /// Exit codes that are no failure.
+    pub fn success_codes(&self) -> Vec<i32> {
+        self.status.borrow().success.clone()
+    }
+
     /// How the newest incarnation that has ended did so.
     pub fn exit_reason(&self) -> Option<ExitReason> {
         let status = self.status.borrow();

@@ -29,7 +29,11 @@ impl Branch {
         Self { cursors: Cursors::default(), scope }
     }
 
-    pub(super) fn run_steps<'a>(&'a mut self, stage: &'a Stage<'a>, steps: &'a [Step]) -> Steps<'a> {
+    pub(super) fn run_steps<'a>(
+        &'a mut self,
+        stage: &'a Stage<'a>,
+        steps: &'a [Step],
+    ) -> Steps<'a> {
         Box::pin(async move {
             for step in steps {
                 self.run_step(stage, step).await?;
@@ -105,7 +109,8 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let start = self.scope.clone();
         let mut copies: Vec<Self> = branches.iter().map(|_| self.clone()).collect();
-        let played = copies.iter_mut().zip(branches).map(|(copy, steps)| copy.run_steps(stage, steps));
+        let played =
+            copies.iter_mut().zip(branches).map(|(copy, steps)| copy.run_steps(stage, steps));
         let ended = all_or_first_failure(played.collect()).await;
         if let Err(trouble) = ended {
             stage.track.cancel_below(&format!("{}.parallel", step.path));
@@ -162,7 +167,8 @@ impl Branch {
         for (name, value) in &used.vars {
             given.push((name.value.clone(), value.resolve(&self.scope, stage)?));
         }
-        let defaults = used.defaults().map(|variable| (variable.name.clone(), variable.value.clone()));
+        let defaults =
+            used.defaults().map(|variable| (variable.name.clone(), variable.value.clone()));
         given.extend(defaults);
         let outer: Vec<_> =
             given.iter().map(|(name, _)| (name.clone(), self.scope.get(name).cloned())).collect();

@@ -46,7 +46,8 @@ impl Branch {
         step: &Lifecycle,
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let grace = step.grace.as_ref().map(|grace| grace.resolve(&self.scope, stage)).transpose()?;
+        let grace =
+            step.grace.as_ref().map(|grace| grace.resolve(&self.scope, stage)).transpose()?;
         let lasting = step.lasting.as_ref();
         let lasting = lasting.map(|lasting| lasting.resolve(&self.scope, stage)).transpose()?;
         let mut deeds: Vec<Local<'_, Result<Moved, Trouble>>> = Vec::new();
@@ -58,10 +59,10 @@ impl Branch {
             let handle = self.handle(stage, &name).await?;
             // What the declaration refers to may have changed since the last incarnation.
             let runs = matches!(step.act, Act::Start | Act::Run | Act::Restart);
-            let spec =
-                (is_known && runs).then(|| self.prepare(stage, &name)).transpose()?.map(
-                    super::roster::Prepared::into_spec,
-                );
+            let spec = (is_known && runs)
+                .then(|| self.prepare(stage, &name))
+                .transpose()?
+                .map(super::roster::Prepared::into_spec);
             let deed = Deed {
                 act: step.act,
                 last_death: self.cursors.last_death(&name),
@@ -266,7 +267,8 @@ impl Deed<'_> {
         });
         if !hit {
             let message = format!("fault #{number} hit nothing: {} had just exited", self.name);
-            self.stage.proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&self.name))?;
+            self.stage
+                .proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&self.name))?;
         }
         Ok(Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) })
     }

@@ -110,7 +110,11 @@ impl Branch {
     }
 
     /// The names that a `from` means: names, and globs over what is declared.
-    pub(super) fn names(&self, stage: &Stage<'_>, from: &[Text]) -> Result<Vec<DaemonName>, Trouble> {
+    pub(super) fn names(
+        &self,
+        stage: &Stage<'_>,
+        from: &[Text],
+    ) -> Result<Vec<DaemonName>, Trouble> {
         let mut names = Vec::new();
         for text in from {
             let text = text.resolve(&self.scope, stage)?;

@@ -73,7 +73,11 @@ impl Resolver<'_, '_> {
 
 impl Branch {
     /// The specification that the declaration, as it is now, comes to.
-    pub(super) fn prepare(&self, stage: &Stage<'_>, name: &DaemonName) -> Result<Prepared, Trouble> {
+    pub(super) fn prepare(
+        &self,
+        stage: &Stage<'_>,
+        name: &DaemonName,
+    ) -> Result<Prepared, Trouble> {
         let Some(declaration) = stage.roster.declaration(name) else {
             return Err(Trouble::new(FailureKind::Spawn, format!("{name} is not declared")));
         };

@@ -138,7 +138,8 @@ impl<'a> Stage<'a> {
     pub(super) fn out_of_time(&self) -> Trouble {
         let limit = self.scaled(self.scenario.timeout);
         let running = self.track.running();
-        let doing = running.map_or_else(String::new, |(path, text)| format!(", during {path} ({text})"));
+        let doing =
+            running.map_or_else(String::new, |(path, text)| format!(", during {path} ({text})"));
         let message = format!("the scenario took longer than {limit:?}{doing}");
         let mut trouble = Trouble::new(FailureKind::Timeout, message);
         if let Some((path, _)) = self.track.running() {

@@ -77,7 +77,8 @@ impl Track {
     pub(super) fn cancel_below(&self, prefix: &str) {
         let is_below = |path: &str| path.starts_with(prefix);
         let mut steps = self.steps.borrow_mut();
-        for entry in steps.iter_mut().filter(|entry| entry.running && is_below(&entry.result.path)) {
+        for entry in steps.iter_mut().filter(|entry| entry.running && is_below(&entry.result.path))
+        {
             entry.running = false;
             entry.result.duration_s = entry.since.elapsed().as_secs_f64();
         }
