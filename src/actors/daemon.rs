@@ -175,7 +175,8 @@ impl Daemon {
 
     fn carry_out(&mut self, action: Action, ctx: &mut Context<Self>) {
         match action {
-            Action::Nothing => {}
+            // The last two are told to the bus where the record of the death is appended.
+            Action::Nothing | Action::Finish | Action::GiveUp => {}
             Action::Prepare(incarnation) => self.prepare(incarnation, ctx),
             Action::Terminate => self.ask_to_end(ctx),
             Action::Kill => self.kill(),
@@ -185,8 +186,6 @@ impl Daemon {
             Action::Drain(reason) => self.drain(reason, ctx),
             Action::RestartAt(at) => self.restart_at(at, ctx),
             Action::Cancel => self.cancel(ctx),
-            // Told to the bus where the record of the death is appended.
-            Action::Finish | Action::GiveUp => {}
         }
     }
 

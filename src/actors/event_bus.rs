@@ -225,7 +225,10 @@ impl Handler<Observe> for EventBus {
 }
 
 /// Told of complete lines of a daemon's output, as they come.
-pub(crate) struct Listener(pub(crate) Box<dyn FnMut(&DaemonName, &[u8]) + Send>);
+pub(crate) struct Listener(pub(crate) Hear);
+
+/// What is called with them.
+pub(crate) type Hear = Box<dyn FnMut(&DaemonName, &[u8]) + Send>;
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tribunal::daemon::lifecycle::Refused;
 use tribunal::daemon::{Backoff, ExitCause, RestartPolicy, RestartRule};
+use tribunal::event::Seq;
 use tribunal::harness::{CommandError, Grace, WaitError};
 
 use crate::support::{TIMEOUT, create, spec, with_harness};
@@ -48,7 +49,7 @@ fn a_crash_is_restarted_until_the_budget_is_spent_and_then_given_up_with_every_d
         spec.restart = policy(RestartRule::OnFailure, 2);
         let daemon = harness.create(spec).await.unwrap();
         daemon.run().await.unwrap();
-        let mut from = Default::default();
+        let mut from = Seq::default();
         for incarnation in 1..=3 {
             let up = daemon.wait_for("up.v0").since(from).await.unwrap();
             assert_eq!(up.incarnation.0, incarnation);
@@ -60,7 +61,7 @@ fn a_crash_is_restarted_until_the_budget_is_spent_and_then_given_up_with_every_d
         };
         let causes: Vec<_> = deaths.iter().map(|death| death.cause).collect();
         assert_eq!(causes, [1, 2, 3].map(|fault| ExitCause::Crash { fault }));
-        let gave_up = daemon.wait_for("tribunal.gave_up").since(Default::default());
+        let gave_up = daemon.wait_for("tribunal.gave_up").since(Seq::default());
         gave_up.within(Duration::ZERO).await.unwrap();
     });
 }
@@ -93,7 +94,7 @@ fn terminate_during_a_back_off_cancels_the_restart() {
         spec.restart.backoff.max = TIMEOUT;
         let daemon = harness.create(spec).await.unwrap();
         daemon.run().await.unwrap();
-        let exit = daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        let exit = daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
         assert_eq!(exit.value["verdict"], "restarting");
         daemon.terminate(Grace::default()).await.unwrap();
         assert!(daemon.wait_for("x.v0").await.is_err());
