@@ -115,6 +115,41 @@ fn restart_gives_a_new_incarnation_with_the_same_arguments() {
 }
 
 #[test]
+fn a_server_that_takes_a_held_port_for_a_taken_one_is_tried_again_with_the_port_released() {
+    with_harness(|harness| async move {
+        let port = harness.port("server").unwrap().to_string();
+        let verbs = ["listen-alone", &port, "event", "up.v0", "1", "forever"];
+        let daemon = create(&harness, "server", &verbs).await;
+        let up = daemon.wait_for("up.v0");
+        daemon.run().await.unwrap();
+        assert_eq!(up.within(TIMEOUT).await.unwrap().incarnation.0, 2);
+    });
+}
+
+#[test]
+fn a_port_that_somebody_else_has_is_told_with_the_holder() {
+    with_harness(|harness| async move {
+        let port = harness.port("contested").unwrap();
+        let (text, url) = (port.to_string(), format!("127.0.0.1:{port}"));
+        let verbs = ["listen", &text, "event", "up.v0", "1", "forever"];
+        let holder = create(&harness, "holder", &verbs).await;
+        let up = holder.wait_for("up.v0");
+        holder.run().await.unwrap();
+        up.within(TIMEOUT).await.unwrap();
+        let mut spec = spec("late", &["listen-alone", &text, "forever"]);
+        spec.ready = tribunal::daemon::Readiness::Stdout(regex::Regex::new("never").unwrap());
+        spec.command.env.insert("URL".into(), url.into());
+        let late = harness.create(spec).await.unwrap();
+        late.run().await.unwrap();
+        let first = late.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
+        assert_eq!(first.value["verdict"], "restarting");
+        let second = late.wait_for_exit(first.seq.next(), TIMEOUT).await.unwrap();
+        assert_eq!(second.value["verdict"], "final");
+        assert_eq!(second.value["address_in_use"]["pid"].as_i64(), holder.pid().map(i64::from));
+    });
+}
+
+#[test]
 fn ready_is_sticky_and_only_the_incarnation_itself_can_say_it() {
     with_harness(|harness| async move {
         let mut spec = spec("ready", &["event", "up.v0", "1", "forever"]);
