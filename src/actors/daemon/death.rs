@@ -129,9 +129,9 @@ impl Daemon {
         let command = &self.spec.command;
         let words = command.args.iter().chain(command.env.values());
         let port = port.to_string();
-        words.map(|word| word.to_string_lossy()).any(|word| {
-            word.split(|c: char| !c.is_ascii_digit()).any(|number| number == port)
-        })
+        words
+            .map(|word| word.to_string_lossy())
+            .any(|word| word.split(|c: char| !c.is_ascii_digit()).any(|number| number == port))
     }
 
     /// Who has the port that the daemon could not have, as far as that can be seen.
