@@ -395,4 +395,4 @@ impl DaemonSpec {
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 /// How long any wait takes at most, where nothing else is said.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);

@@ -50,7 +50,13 @@ pub enum InitError {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("it was not ready")]
-    NotReady(#[source] WaitError),
+    NotReady(#[source] Box<WaitError>),
+}
+
+impl InitError {
+    fn not_ready(error: WaitError) -> Self {
+        Self::NotReady(Box::new(error))
+    }
 }
 
 /// A running harness: its daemons, their event log, and the thread that drives them.
@@ -201,7 +207,7 @@ impl Harness {
             let (reply, _) = tokio::sync::oneshot::channel();
             supervisor
                 .do_send(crate::actors::supervisor::Shutdown { grace: Duration::ZERO, reply });
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             summary = down => summary,

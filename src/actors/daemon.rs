@@ -18,7 +18,7 @@ mod spawn;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use actix::SpawnHandle;
@@ -38,6 +38,7 @@ use crate::event::Seq;
 use crate::event::waiters::WaiterId;
 use crate::host::guardian::Guardian;
 use crate::host::pipe::PipeBudget;
+use crate::host::ports::Ports;
 use crate::host::process::Process;
 
 /// What all daemons of a harness share; cheap to clone.
@@ -46,6 +47,7 @@ pub(crate) struct Surroundings {
     /// Owned by the harness's thread; gone when the run is over.
     pub(crate) guardian: Weak<Guardian>,
     pub(crate) budget: PipeBudget,
+    pub(crate) ports: Arc<Mutex<Ports>>,
     pub(crate) temp_dir: PathBuf,
     /// Environment that every process of the run gets: the marker, and PATH with the run's programs first.
     pub(crate) env: Arc<[(OsString, OsString)]>,
@@ -114,7 +116,7 @@ pub(crate) struct Daemon {
     restarting_by_policy: bool,
     /// Said before it was ready that its address is in use.
     address_in_use: Option<Incarnation>,
-    /// The incarnation that was already run once more because of that.
+    /// It was already run once more because of that, since the test last ran it.
     tried_again: bool,
     _guard: PanicGuard,
 }
@@ -175,7 +177,8 @@ impl Daemon {
 
     fn carry_out(&mut self, action: Action, ctx: &mut Context<Self>) {
         match action {
-            Action::Nothing => {}
+            // The last two are told to the bus where the record of the death is appended.
+            Action::Nothing | Action::Finish | Action::GiveUp => {}
             Action::Prepare(incarnation) => self.prepare(incarnation, ctx),
             Action::Terminate => self.ask_to_end(ctx),
             Action::Kill => self.kill(),
@@ -185,8 +188,6 @@ impl Daemon {
             Action::Drain(reason) => self.drain(reason, ctx),
             Action::RestartAt(at) => self.restart_at(at, ctx),
             Action::Cancel => self.cancel(ctx),
-            // Told to the bus where the record of the death is appended.
-            Action::Finish | Action::GiveUp => {}
         }
     }
 
@@ -310,7 +311,10 @@ impl Handler<Order> for Daemon {
         }
         self.grace = grace.unwrap_or(self.spec.grace);
         match request {
-            Request::Run | Request::Restart => self.starters.push(reply),
+            Request::Run | Request::Restart => {
+                self.tried_again = false;
+                self.starters.push(reply);
+            }
             Request::Terminate | Request::Kill | Request::Crash { .. } | Request::Shutdown
                 if was_ending || matches!(action, Action::Terminate | Action::Kill) =>
             {

@@ -225,7 +225,10 @@ impl Handler<Observe> for EventBus {
 }
 
 /// Told of complete lines of a daemon's output, as they come.
-pub(crate) struct Listener(pub(crate) Box<dyn FnMut(&DaemonName, &[u8]) + Send>);
+pub(crate) struct Listener(pub(crate) Hear);
+
+/// What is called with them.
+pub(crate) type Hear = Box<dyn FnMut(&DaemonName, &[u8]) + Send>;
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -328,5 +331,26 @@ impl Handler<Finish> for EventBus {
         self.recorder.flush();
         // As above.
         let _ = finish.reply.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod tests_support {
+    use actix::{Context, Handler, Message};
+
+    /// Asks whether no scan is under way.
+    #[derive(Debug, Message)]
+    #[rtype(result = "bool")]
+    pub(super) struct Idle;
+
+    impl Handler<Idle> for super::EventBus {
+        type Result = bool;
+
+        fn handle(&mut self, _: Idle, _: &mut Context<Self>) -> bool {
+            self.scans.is_empty()
+        }
     }
 }

@@ -118,10 +118,10 @@ impl AccuserBuilder {
 
     /// Waits for the node to be ready, makes the accuser known, runs it and waits until it is ready.
     pub async fn init(self) -> Result<Accuser, InitError> {
-        self.node.wait_for_ready().await.map_err(InitError::NotReady)?;
+        self.node.wait_for_ready().await.map_err(InitError::not_ready)?;
         let accuser = self.create().await?;
         accuser.run().await?;
-        accuser.wait_for_ready().await.map_err(InitError::NotReady)?;
+        accuser.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(accuser)
     }
 }

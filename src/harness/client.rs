@@ -30,7 +30,7 @@ pub enum ClientError {
     #[error(transparent)]
     Programs(#[from] super::ProgramsError),
     #[error("the client could not be run")]
-    Exec(#[from] ExecError),
+    Exec(#[source] Box<ExecError>),
     #[error("`{command}` ended with {status}: {stderr}")]
     Failed { command: String, status: ExitStatus, stderr: String },
     #[error("`{command}` said nothing of a block: {stdout:?}")]
@@ -42,7 +42,7 @@ pub enum ClientError {
     #[error("{a} and {b} are not connected after {after:?}")]
     NotConnected { a: String, b: String, after: Duration },
     #[error("the head was not announced")]
-    NotAnnounced(#[source] WaitError),
+    NotAnnounced(#[source] Box<WaitError>),
 }
 
 /// A block that was baked.
@@ -116,7 +116,8 @@ impl Client {
         let args = globals.into_iter().chain([base_dir]).chain(args).map(Into::into).collect();
         let command =
             CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
-        Ok(self.core.exec(command, Vec::new(), within).await?)
+        let output = self.core.exec(command, Vec::new(), within).await;
+        output.map_err(|error| ClientError::Exec(Box::new(error)))
     }
 
     async fn inject_block(
@@ -207,7 +208,7 @@ impl super::Harness {
         for (node, other) in [(a, b), (b, a)] {
             set_acl(node, other, "open").await?;
         }
-        let peer = b.wait_for_identity().await.map_err(ClientError::NotAnnounced)?;
+        let peer = b.wait_for_identity().await.map_err(not_announced)?;
         let path = format!("/network/connections/{peer}?wait=false");
         a.rpc(Method::DELETE, &path, None).await?;
         loop {
@@ -254,6 +255,10 @@ fn not_connected(a: &Node, b: &Node, after: Duration) -> ClientError {
     ClientError::NotConnected { a: a.name().to_string(), b: b.name().to_string(), after }
 }
 
+fn not_announced(error: WaitError) -> ClientError {
+    ClientError::NotAnnounced(Box::new(error))
+}
+
 async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError> {
     let path = format!("/network/points/127.0.0.1:{}", other.net_port());
     node.rpc(Method::PATCH, &path, Some(json!({ "acl": acl }))).await?;
@@ -261,7 +266,7 @@ async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError
 }
 
 async fn is_connected(node: &Node, other: &Node) -> Result<bool, ClientError> {
-    let peer = other.wait_for_identity().await.map_err(ClientError::NotAnnounced)?;
+    let peer = other.wait_for_identity().await.map_err(not_announced)?;
     let connections = node.get("/network/connections").await?;
     let listed = |connection: &Value| connection["peer_id"].as_str() == Some(&*peer);
     Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))

@@ -19,7 +19,7 @@ use crate::daemon::lifecycle::Request;
 use crate::daemon::{DaemonName, DaemonSpec, Incarnation};
 use crate::harness::Done;
 use crate::host::marker::RunId;
-use crate::host::ports::{PortError, Ports};
+use crate::host::ports::PortError;
 use crate::record::{RecordingFailure, RunDir, What};
 
 #[derive(Debug)]
@@ -33,7 +33,6 @@ pub(super) struct Core {
     pub(super) run_id: RunId,
     pub(super) run_dir: RunDir,
     pub(super) programs: Programs,
-    pub(super) ports: Mutex<Ports>,
     pub(super) faults: AtomicU32,
     pub(super) daemons: Mutex<HashMap<DaemonName, watch::Receiver<DaemonStatus>>>,
 }
@@ -96,7 +95,7 @@ impl Core {
     }
 
     pub(super) fn port(&self, name: &str) -> Result<u16, PortError> {
-        self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(name)
+        self.around.ports.lock().unwrap_or_else(PoisonError::into_inner).get(name)
     }
 
     pub(super) fn directory(&self, name: &str) -> Result<PathBuf, InitError> {

@@ -111,7 +111,7 @@ impl Daemon {
     /// Terminates and runs it again, with the same arguments and event levels, and waits until it is ready.
     pub async fn restart(&self) -> Result<Done, InitError> {
         let done = self.restart_as(None, None).await?;
-        self.wait_for_ready().await.map_err(InitError::NotReady)?;
+        self.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(done)
     }
 

@@ -275,7 +275,7 @@ impl NodeBuilder {
     pub async fn init(self) -> Result<Node, InitError> {
         let node = self.create().await?;
         node.run().await?;
-        node.wait_for_ready().await.map_err(InitError::NotReady)?;
+        node.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(node)
     }
 }

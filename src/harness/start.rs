@@ -202,6 +202,7 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
     let around = Surroundings {
         guardian: Arc::downgrade(&guardian),
         budget: PipeBudget::default(),
+        ports: Arc::new(Mutex::new(Ports::new())),
         temp_dir: temp.path().to_owned(),
         env: env.into(),
         log_end: log_end.clone(),
@@ -221,7 +222,6 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
         run_id: run.clone(),
         run_dir,
         programs,
-        ports: Mutex::new(Ports::new()),
         faults: AtomicU32::new(0),
         daemons: Mutex::new(HashMap::new()),
     };

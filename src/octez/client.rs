@@ -33,7 +33,7 @@ impl ActivateOptions {
     }
 
     pub fn args(&self, parameters: &Path) -> Vec<String> {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+        const YEAR: Duration = Duration::from_hours(365 * 24);
         let protocol = self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL);
         let timestamp = self.timestamp.clone().unwrap_or_else(|| {
             humantime::format_rfc3339_seconds(SystemTime::now() - YEAR).to_string()

@@ -56,7 +56,16 @@ pub enum What {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnvelopeNote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<(Vec<String>, Vec<String>, Option<Vec<String>>)>,
+    pub fields: Option<FieldPaths>,
+}
+
+/// Where a line keeps its name, payload and time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldPaths {
+    pub name: Vec<String>,
+    pub value: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Vec<String>>,
 }
 
 impl From<&Envelope> for EnvelopeNote {
@@ -64,7 +73,8 @@ impl From<&Envelope> for EnvelopeNote {
         match envelope {
             Envelope::Octez => Self { fields: None },
             Envelope::Fields { name, value, time } => {
-                Self { fields: Some((name.clone(), value.clone(), time.clone())) }
+                let (name, value, time) = (name.clone(), value.clone(), time.clone());
+                Self { fields: Some(FieldPaths { name, value, time }) }
             }
         }
     }
@@ -72,7 +82,10 @@ impl From<&Envelope> for EnvelopeNote {
 
 impl From<EnvelopeNote> for Envelope {
     fn from(note: EnvelopeNote) -> Self {
-        note.fields.map_or(Self::Octez, |(name, value, time)| Self::Fields { name, value, time })
+        note.fields.map_or(Self::Octez, |fields| {
+            let FieldPaths { name, value, time } = fields;
+            Self::Fields { name, value, time }
+        })
     }
 }
 

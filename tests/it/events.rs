@@ -1,6 +1,7 @@
 //! No event is lost, and bad lines stop nothing.
 
 use tribunal::daemon::ExitStatus;
+use tribunal::event::Seq;
 use tribunal::harness::WaitError;
 
 use crate::support::{TIMEOUT, create, with_harness};
@@ -62,7 +63,7 @@ fn bad_lines_are_counted_and_what_follows_them_is_delivered() {
         let both = daemon.wait_for("good.v0").at_least(2);
         daemon.run().await.unwrap();
         assert_eq!(both.within(TIMEOUT).await.unwrap().value.as_i64(), Some(2));
-        daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
         let survey = harness.survey().await;
         let seen = &survey.daemons[daemon.name()];
         assert_eq!((seen.events, seen.malformed), (2, 5));

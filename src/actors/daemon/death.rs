@@ -1,5 +1,6 @@
 //! The end of an incarnation, in its one order.
 
+use std::sync::PoisonError;
 use std::time::Instant;
 
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
@@ -13,6 +14,7 @@ use crate::daemon::lifecycle::{Action, Fact, State};
 use crate::daemon::restart::Verdict;
 use crate::daemon::{DaemonName, ExitCause, ExitReason};
 use crate::event::lifecycle_names;
+use crate::host::ports;
 
 /// An incarnation has ended; asks the supervisor what follows.
 #[derive(Debug, Message)]
@@ -101,16 +103,45 @@ impl Daemon {
         }));
     }
 
-    /// Once: the port that was held for it had been taken by somebody else meanwhile.
+    /// Whether it is to be tried once more, the ports that we held for it released: it may be a server that does not set
+    /// `SO_REUSEADDR`, to which a held port is a taken one.
     fn address_was_in_use(&mut self, exit: &ExitReason) -> bool {
         let in_use = self.address_in_use == Some(exit.incarnation)
             && exit.cause == ExitCause::Itself
             && !self.tried_again;
         if in_use {
             self.tried_again = true;
-            tracing::warn!(daemon = %self.spec.name, "its address was in use; it is tried once more");
+            let released = self.release_ports();
+            tracing::warn!(daemon = %self.spec.name, ?released, "its address was in use; it is tried once more");
         }
         in_use
+    }
+
+    /// Gives up the ports of this run that the daemon's command line or environment names.
+    fn release_ports(&self) -> Vec<u16> {
+        let mut ports = self.around.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let named: Vec<u16> =
+            ports.iter().map(|(_, port)| port).filter(|port| self.names_port(*port)).collect();
+        named.into_iter().filter(|port| ports.release_number(*port)).collect()
+    }
+
+    fn names_port(&self, port: u16) -> bool {
+        let command = &self.spec.command;
+        let words = command.args.iter().chain(command.env.values());
+        let port = port.to_string();
+        words
+            .map(|word| word.to_string_lossy())
+            .any(|word| word.split(|c: char| !c.is_ascii_digit()).any(|number| number == port))
+    }
+
+    /// Who has the port that the daemon could not have, as far as that can be seen.
+    fn port_holder(&self) -> Option<Value> {
+        let ports = self.around.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = ports.iter().map(|(_, port)| port).filter(|port| self.names_port(*port));
+        named.into_iter().find_map(|port| {
+            let holder = ports::holder(port)?;
+            Some(json!({ "port": port, "pid": holder.pid, "comm": holder.comm }))
+        })
     }
 
     fn judged(&mut self, exit: ExitReason, verdict: Verdict, ctx: &mut Context<Self>) {
@@ -155,6 +186,9 @@ impl Daemon {
         }
         value["verdict"] = if action.is_final() { "final" } else { "restarting" }.into();
         value["incarnation"] = exit.incarnation.0.into();
+        if self.address_in_use == Some(exit.incarnation) {
+            value["address_in_use"] = self.port_holder().unwrap_or(Value::Bool(true));
+        }
         let (reply, appended) = oneshot::channel();
         let incarnation = exit.incarnation;
         let daemon = self.spec.name.clone();

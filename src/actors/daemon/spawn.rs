@@ -24,7 +24,7 @@ use crate::host::tail::FileTail;
 use crate::octez::events_config;
 
 /// Longest time that one preparing command may take.
-const PREPARATION: Duration = Duration::from_secs(60);
+const PREPARATION: Duration = Duration::from_mins(1);
 
 impl Daemon {
     pub(super) fn prepare(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) {
@@ -64,7 +64,7 @@ impl Daemon {
             guardian: guardian.as_deref(),
         };
         let Spawned { process, stdout, stderr } = process::spawn(&command, surroundings)
-            .map_err(|source| CommandError::Spawn { daemon, source })?;
+            .map_err(|source| CommandError::Spawn { daemon, source: Box::new(source) })?;
         self.open_pipes(incarnation, events, stdout, stderr, ctx);
         let exited = process.exited();
         self.process = Some(process);

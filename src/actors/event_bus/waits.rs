@@ -106,7 +106,7 @@ impl Handler<Register> for EventBus {
 }
 
 /// Far enough for any test, near enough for the clock.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// Withdraws a wait that nobody waits for any more.
 #[derive(Debug, Message)]

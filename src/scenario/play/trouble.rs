@@ -175,7 +175,7 @@ impl From<InitError> for Trouble {
     fn from(error: InitError) -> Self {
         match error {
             InitError::Command(error) => error.into(),
-            InitError::NotReady(error) => error.into(),
+            InitError::NotReady(error) => (*error).into(),
             other => Self::environment(chain(&other)),
         }
     }
@@ -186,7 +186,7 @@ impl From<ClientError> for Trouble {
         match error {
             ClientError::Init(error) => error.into(),
             ClientError::Rpc(error) => error.into(),
-            ClientError::Exec(error) => error.into(),
+            ClientError::Exec(error) => (*error).into(),
             ClientError::Programs(error) => Self::environment(chain(&error)),
             other => Self::new(FailureKind::Exec, chain(&other)),
         }
