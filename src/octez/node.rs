@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::SUCCESS;
 use crate::daemon::{
-    CommandLine, DEFAULT_GRACE, DEFAULT_TIMEOUT, DaemonName, DaemonSpec, EventLevels, EventSource,
-    Kind, Level, Preparation, Readiness, RestartPolicy,
+    CommandLine, DaemonName, DaemonSpec, EventLevels, EventSource, Kind, Level, Preparation,
+    Readiness,
 };
-use crate::event::Envelope;
 
 /// The ports that a node listens on, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,18 +68,12 @@ impl NodeOptions {
     /// The specification of a node with these options: `identity generate`, `config init`, then `run`.
     pub fn spec(&self, name: DaemonName) -> DaemonSpec {
         DaemonSpec {
-            name,
             kind: Kind::Node,
-            command: self.run_command(),
             preparation: vec![self.identity(), self.configuration()],
             events: EventSource::OctezSink(self.events.clone()),
-            envelope: Envelope::Octez,
             ready: self.readiness(),
-            ready_within: DEFAULT_TIMEOUT,
-            restart: RestartPolicy::default(),
             success: SUCCESS.to_vec(),
-            grace: DEFAULT_GRACE,
-            knows: Vec::new(),
+            ..DaemonSpec::process(name, self.run_command())
         }
     }
 

@@ -97,6 +97,11 @@ fn wait(asked: &Asked) -> Wait {
     }
 }
 
+fn line((name, i): (usize, i64)) -> String {
+    let name = NAMES[name];
+    format!("{{\"fd-sink-item.v0\":{{\"event\":{{\"{name}\":{{\"i\":{i}}}}}}}}}\n")
+}
+
 async fn play(batches: &[Lines], waits: &[Asked]) -> Vec<Option<u64>> {
     let folder = tempfile::tempdir().unwrap();
     let recorder = Recorder::create(RunDir::new(folder.path().join("run"))).unwrap();
@@ -116,15 +121,8 @@ async fn play(batches: &[Lines], waits: &[Asked]) -> Vec<Option<u64>> {
             bus.do_send(Register { id, wait: wait(asked), timeout, reply });
         }
         if let Some(lines) = batches.get(step) {
-            let text: String = lines
-                .events
-                .iter()
-                .map(|(name, i)| {
-                    let name = NAMES[*name];
-                    format!("{{\"fd-sink-item.v0\":{{\"event\":{{\"{name}\":{{\"i\":{i}}}}}}}}}\n")
-                })
-                .collect();
-            let batch = Batch::decode(text.into(), &Envelope::Octez, &mut names);
+            let text: Vec<String> = lines.events.iter().map(|event| line(*event)).collect();
+            let batch = Batch::decode(text.concat().into(), &Envelope::Octez, &mut names);
             let daemon = daemon(lines.daemon);
             bus.send(Publish { daemon, incarnation: Incarnation(1), batch, late: false })
                 .await
