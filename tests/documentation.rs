@@ -1,6 +1,8 @@
 //! What the README shows is what there is: its code is that of files which are compiled and played, its outputs are those
 //! of the program.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::fs;
 use std::process::Command;
 

@@ -1,5 +1,7 @@
 //! An accuser's handle: what it offers, one promise after the other, with a real node and a real accuser.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! The story that accusers are for, through the library: a double baking on two branches, found, denounced, included.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use serde_json::Value;
 use tribunal::daemon::ExitStatus;
 use tribunal::harness::{Grace, Harness, Node};
