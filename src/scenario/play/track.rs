@@ -53,15 +53,32 @@ impl Track {
         }
     }
 
-    /// The event that ended the step.
-    pub(super) fn matched(&self, id: StepId, event: &Event) {
-        if let Some(entry) = self.steps.borrow_mut().get_mut(id.0) {
-            entry.result.r#match = Some(Match {
-                daemon: event.daemon.to_string(),
-                event: event.name.to_string(),
-                seq: event.seq.0,
-                incarnation: event.incarnation.0,
-            });
+    /// The event that ended the step, of several the last; gives the step's path.
+    pub(super) fn matched(&self, id: StepId, event: &Event) -> String {
+        let mut steps = self.steps.borrow_mut();
+        let Some(entry) = steps.get_mut(id.0) else {
+            return String::new();
+        };
+        entry.result.r#match = Some(Match {
+            daemon: event.daemon.to_string(),
+            event: event.name.to_string(),
+            seq: event.seq.0,
+            incarnation: event.incarnation.0,
+        });
+        entry.result.path.clone()
+    }
+
+    /// A time limit ended the step, and with it the blocks around it.
+    pub(super) fn fail_running(&self, path: &str) {
+        let mut steps = self.steps.borrow_mut();
+        let is_around = |around: &str| {
+            path.strip_prefix(around).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        for entry in steps.iter_mut().filter(|entry| entry.running && is_around(&entry.result.path))
+        {
+            entry.running = false;
+            entry.result.outcome = StepOutcome::Failed;
+            entry.result.duration_s = entry.since.elapsed().as_secs_f64();
         }
     }
 
