@@ -35,6 +35,7 @@ pub struct InvalidName {
 }
 
 impl DaemonName {
+    /// A name of 1 to 64 of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`, and not a `.` first.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
         let name = name.as_ref();
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -44,6 +45,7 @@ impl DaemonName {
         Ok(Self(name.into()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,6 +79,7 @@ impl From<DaemonName> for String {
 pub struct Incarnation(pub u32);
 
 impl Incarnation {
+    /// The run after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -92,11 +95,14 @@ impl fmt::Display for Incarnation {
 /// How a process ended, as `wait` tells it: by itself with a code, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
+    /// 0 to 255.
     Code(i32),
+    /// The signal's number.
     Signal(i32),
 }
 
 impl ExitStatus {
+    /// The exit code; `None` if a signal ended it.
     pub fn code(self) -> Option<i32> {
         match self {
             Self::Code(code) => Some(code),
@@ -104,6 +110,7 @@ impl ExitStatus {
         }
     }
 
+    /// The signal that ended it, as a number; `None` if it exited.
     pub fn signal(self) -> Option<i32> {
         match self {
             Self::Code(_) => None,
@@ -188,6 +195,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word for it in scenario files and results.
     pub fn word(self) -> &'static str {
         match self {
             Self::Accuser => "octez-accuser",
@@ -247,6 +255,7 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word for it in scenario files and `TEZOS_EVENTS_CONFIG`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Debug => "debug",

@@ -28,6 +28,7 @@ pub struct AccuserOptions {
 }
 
 impl AccuserOptions {
+    /// The defaults of the program, and events from level info on.
     pub fn new(endpoint: impl Into<String>, base_dir: impl Into<PathBuf>) -> Self {
         Self {
             binary: None,

@@ -43,6 +43,7 @@ pub struct NodeOptions {
 }
 
 impl NodeOptions {
+    /// The defaults of the program, events from level info on, and validation in its own process.
     pub fn new(data_dir: impl Into<PathBuf>, ports: NodePorts) -> Self {
         Self {
             binary: None,

@@ -92,6 +92,7 @@ fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<D
     let status = stage.roster.handle(name)?.status();
     let seen = survey.daemons.get(name).cloned().unwrap_or_default();
     Some(DaemonState {
+        name: name.to_string(),
         alive: status.pid.is_some(),
         incarnation: status.incarnations.last().map_or(0, |one| one.number.0),
         last_event_age_s: seen.last_event_age.map(|age| age.as_secs_f64()),
