@@ -109,6 +109,8 @@ pub(crate) struct Daemon {
     starters: Vec<Port>,
     /// Answered when the death under way has been judged.
     enders: Vec<(Port, Seq)>,
+    /// Told when the death under way has been judged, and so all that was written has been read.
+    settlers: Vec<oneshot::Sender<()>>,
     /// Preparation, back-off or grace under way.
     pending: Option<SpawnHandle>,
     grace: Duration,
@@ -154,6 +156,7 @@ impl Daemon {
             pipes: Vec::new(),
             starters: Vec::new(),
             enders: Vec::new(),
+            settlers: Vec::new(),
             pending: None,
             grace,
             restarting_by_policy: false,

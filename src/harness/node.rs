@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::Value;
@@ -157,14 +157,17 @@ impl Node {
         };
         let increment = self.wait_for("head_increment.v0").filter_map(reached);
         let switch = self.wait_for("branch_switch.v0").filter_map(reached);
-        if let Ok(now) = self.level().await
+        let began = Instant::now();
+        // A node that is paused does not answer at all.
+        if let Ok(Ok(now)) = tokio::time::timeout(timeout, self.level()).await
             && now >= level
         {
             return Ok(now);
         }
+        let left = timeout.saturating_sub(began.elapsed());
         tokio::select! {
-            found = increment.within(timeout) => found,
-            found = switch.within(timeout) => found,
+            found = increment.within(left) => found,
+            found = switch.within(left) => found,
         }
     }
 

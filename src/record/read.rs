@@ -48,6 +48,10 @@ pub enum What {
         #[serde(flatten)]
         more: serde_json::Map<String, Value>,
     },
+    /// The event that a step had waited for.
+    Match { path: String, daemon: DaemonName, event: EventName, seq: Seq, incarnation: Incarnation },
+    /// Something that was done to a daemon to see what it makes of it.
+    Fault { number: u32, kind: String, target: DaemonName, hit: bool },
     /// Free text.
     Text { text: String },
 }

@@ -8,6 +8,7 @@
 //! A step fails with a `Trouble`, which is data until the result is written. Dropping a step's future withdraws its
 //! waits, and that is how time limits, interrupts and the failure of another branch end it.
 
+mod absence;
 mod branch;
 mod builtins;
 mod cursors;
@@ -22,6 +23,7 @@ mod side_by_side;
 mod stage;
 mod track;
 mod trouble;
+mod vacuity;
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -96,43 +98,49 @@ pub async fn play(job: &Job, listener: &dyn Listener) -> ScenarioResult {
 #[derive(Debug)]
 enum Ended {
     Normally,
-    InTrouble(Box<Trouble>),
+    InTrouble(Trouble),
+    /// The steps did not, `finally` did.
+    FinallyFailed(Trouble),
     Interrupted,
 }
 
 /// The steps under their limits, then `finally`.
 async fn run(stage: &Stage<'_>) -> Ended {
     let mut branch = Branch::first(stage);
-    let invariants = events::Invariants::watch(stage);
-    let ended = tokio::select! {
-        biased;
-        () = stage.job.cancellation.at_least(Urgency::Graceful) => Ended::Interrupted,
-        trouble = recording_fails(stage) => Ended::InTrouble(Box::new(trouble)),
-        trouble = invariants.violated(stage) => Ended::InTrouble(Box::new(trouble)),
-        ended = branch.run_steps(stage, &stage.scenario.steps) => match ended {
-            Ok(()) => Ended::Normally,
-            Err(trouble) => Ended::InTrouble(trouble),
-        },
-        () = tokio::time::sleep(stage.scaled(stage.scenario.timeout)) => {
-            Ended::InTrouble(Box::new(stage.out_of_time()))
-        }
-    };
-    let ended = match ended {
-        Ended::Normally => match invariants.settle(stage).await {
-            Some(trouble) => Ended::InTrouble(Box::new(trouble)),
-            None => Ended::Normally,
-        },
-        ended => ended,
+    let ended = match play_steps(stage, &mut branch).await {
+        Ok(ended) => ended,
+        Err(trouble) => Ended::InTrouble(trouble),
     };
     stage.track.cancel_running();
-    match play_finally(stage, branch).await {
-        Some(trouble) if matches!(ended, Ended::Normally) => Ended::InTrouble(trouble),
-        Some(trouble) => {
-            stage.warn(format!("`finally` failed as well: {}", trouble.failure.message));
+    let finished = play_finally(stage, branch).await;
+    stage.track.cancel_running();
+    match (ended, finished) {
+        (Ended::Normally, Ok(finished)) => finished,
+        (Ended::Normally, Err(trouble)) => Ended::FinallyFailed(trouble),
+        (ended, Ok(_)) => ended,
+        (ended, Err(trouble)) => {
+            let Failure { step, message, .. } = &*trouble.failure;
+            let place = if step.is_empty() { "finally" } else { step };
+            stage.warn(format!("{place} failed as well: {message}"));
             ended
         }
-        None => ended,
     }
+}
+
+/// The steps, until they end, something forbids them to go on, or their time is over.
+async fn play_steps(stage: &Stage<'_>, branch: &mut Branch) -> Result<Ended, Trouble> {
+    let invariants = absence::Invariants::watch(stage)?;
+    let limit = stage.scaled(stage.scenario.timeout);
+    tokio::select! {
+        biased;
+        () = stage.job.cancellation.at_least(Urgency::Graceful) => return Ok(Ended::Interrupted),
+        trouble = recording_fails(stage) => return Err(trouble),
+        trouble = invariants.violated(stage) => return Err(trouble),
+        ended = branch.run_steps(stage, &stage.scenario.steps) => ended?,
+        () = tokio::time::sleep(limit) => return Err(stage.out_of_time("the scenario", limit)),
+    }
+    invariants.settle(stage).await?;
+    Ok(Ended::Normally)
 }
 
 async fn recording_fails(stage: &Stage<'_>) -> Trouble {
@@ -145,20 +153,17 @@ async fn recording_fails(stage: &Stage<'_>) -> Trouble {
 }
 
 /// Always played, within a time of its own. A second interrupt ends it.
-async fn play_finally(stage: &Stage<'_>, mut branch: Branch) -> Option<Box<Trouble>> {
+async fn play_finally(stage: &Stage<'_>, mut branch: Branch) -> Result<Ended, Trouble> {
     if stage.scenario.finally.is_empty() {
-        return None;
+        return Ok(Ended::Normally);
     }
-    let ended = tokio::select! {
+    let limit = stage.scaled(FINALLY);
+    tokio::select! {
         biased;
-        () = stage.job.cancellation.at_least(Urgency::Now) => Ok(()),
-        ended = branch.run_steps(stage, &stage.scenario.finally) => ended,
-        () = tokio::time::sleep(stage.scaled(FINALLY)) => {
-            Err(Box::new(Trouble::new(FailureKind::Timeout, "`finally` took longer than 60 s")))
-        }
-    };
-    stage.track.cancel_running();
-    ended.err()
+        () = stage.job.cancellation.at_least(Urgency::Now) => Ok(Ended::Interrupted),
+        ended = branch.run_steps(stage, &stage.scenario.finally) => ended.map(|()| Ended::Normally),
+        () = tokio::time::sleep(limit) => Err(stage.out_of_time("`finally`", limit)),
+    }
 }
 
 /// Daemons that a scenario leaves running are terminated, not killed: a node then closes its store in peace.
@@ -188,7 +193,11 @@ fn add_summary(result: &mut ScenarioResult, summary: Result<Summary, crate::harn
             {
                 result.outcome = Outcome::Error;
                 let message = format!("recording stopped: {reason}");
-                result.failure = Some(Failure::new(FailureKind::Environment, message));
+                if result.failure.is_some() {
+                    result.warnings.push(message);
+                } else {
+                    result.failure = Some(Failure::new(FailureKind::Environment, message));
+                }
             }
         }
         Err(error) => bug(result, error.to_string()),

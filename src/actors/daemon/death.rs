@@ -36,12 +36,12 @@ impl Handler<SettlePipes> for Daemon {
     type Result = ();
 
     fn handle(&mut self, settle: SettlePipes, ctx: &mut Context<Self>) {
-        // A death under way settles them anyway, and must not be disturbed.
-        let drained = if matches!(self.lifecycle.state(), State::Draining { .. }) {
-            Vec::new()
-        } else {
-            self.drain_pipes(false)
-        };
+        // A death under way settles them, and must not be disturbed.
+        if matches!(self.lifecycle.state(), State::Draining { .. }) {
+            self.settlers.push(settle.reply);
+            return;
+        }
+        let drained = self.drain_pipes(false);
         let all = async move {
             for one in drained {
                 // A pipe that is gone has nothing more to say.
@@ -175,6 +175,10 @@ impl Daemon {
         }
         self.show_state();
         self.carry_out(action, ctx);
+        for settled in self.settlers.drain(..) {
+            // Who asked may have gone on.
+            let _ = settled.send(());
+        }
     }
 
     /// Appends the record and answers, with its position, those who ordered the death.

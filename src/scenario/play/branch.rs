@@ -4,7 +4,7 @@ use super::cursors::Cursors;
 use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
-use super::trouble::Trouble;
+use super::trouble::{Place, Trouble};
 use crate::record::What;
 use crate::scenario::job::Progress;
 use crate::scenario::model::{Action, Assignment, Condition, For, Repeat, Step, Use};
@@ -18,7 +18,7 @@ pub(super) struct Branch {
     pub(super) scope: Scope,
 }
 
-type Steps<'a> = Local<'a, Result<(), Box<Trouble>>>;
+type Steps<'a> = Local<'a, Result<(), Trouble>>;
 
 impl Branch {
     pub(super) fn first(stage: &Stage<'_>) -> Self {
@@ -42,12 +42,15 @@ impl Branch {
         })
     }
 
-    async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Box<Trouble>> {
+    async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Trouble> {
+        // A loop over steps that never wait must not keep limits and interrupts from being noticed.
+        tokio::task::yield_now().await;
         let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
         if acts(&step.action) {
             self.cursors.act(stage.harness.mark());
         }
+        stage.note_step(&step.path, step.verb, "began", "");
         let done = self.carry_out(stage, step, id).await;
         let (outcome, word, detail) = match &done {
             Ok(()) => (StepOutcome::Passed, "passed", String::new()),
@@ -55,7 +58,7 @@ impl Branch {
         };
         stage.track.end(id, outcome);
         stage.note_step(&step.path, step.verb, word, &detail);
-        done.map_err(|trouble| Box::new(trouble.at(step)))
+        done.map_err(|trouble| trouble.at(&Place::of(step, &stage.scenario)))
     }
 
     async fn carry_out(
@@ -69,7 +72,9 @@ impl Branch {
             Action::Signal { daemon, signal } => self.signal(stage, daemon, signal).await,
             Action::Exited(exited) => self.exited(stage, exited, id).await,
             Action::Expect(expected) => self.expect(stage, expected, id).await,
-            Action::Never(never) => self.never(stage, never).await,
+            Action::Never(never) => {
+                self.never(stage, never, &Place::of(step, &stage.scenario), id).await
+            }
             Action::Mark(name) => {
                 stage.mark(&name.resolve(&self.scope, stage)?);
                 Ok(())
@@ -114,24 +119,28 @@ impl Branch {
         let ended = all_or_first_failure(played.collect()).await;
         if let Err(trouble) = ended {
             stage.track.cancel_below(&format!("{}.parallel", step.path));
-            return Err(*trouble);
+            return Err(trouble);
         }
-        for copy in copies {
+        for copy in &copies {
             self.scope.join(&start, &copy.scope);
-            self.cursors.join(copy.cursors);
         }
+        self.cursors.join(copies.into_iter().map(|copy| copy.cursors).collect());
         Ok(())
     }
 
     async fn repeat(&mut self, stage: &Stage<'_>, repeat: &Repeat) -> Result<(), Trouble> {
         let times = repeat.times.resolve(&self.scope, stage)?;
         let outer = self.scope.get("i").cloned();
+        let mut played = Ok(());
         for i in 0..times {
             self.scope.set("i", i.into());
-            self.run_steps(stage, &repeat.steps).await.map_err(|trouble| *trouble)?;
+            played = self.run_steps(stage, &repeat.steps).await;
+            if played.is_err() {
+                break;
+            }
         }
         self.restore("i", outer);
-        Ok(())
+        played
     }
 
     async fn each(&mut self, stage: &Stage<'_>, each: &For) -> Result<(), Trouble> {
@@ -142,14 +151,18 @@ impl Branch {
         };
         let name = each.var.value.as_str();
         let outer = (self.scope.get(name).cloned(), self.scope.get("i").cloned());
+        let mut played = Ok(());
         for (i, item) in items.iter().enumerate() {
             self.scope.set(name, item.clone());
             self.scope.set("i", i.into());
-            self.run_steps(stage, &each.steps).await.map_err(|trouble| *trouble)?;
+            played = self.run_steps(stage, &each.steps).await;
+            if played.is_err() {
+                break;
+            }
         }
         self.restore(name, outer.0);
         self.restore("i", outer.1);
-        Ok(())
+        played
     }
 
     fn restore(&mut self, name: &str, outer: Option<serde_json::Value>) {
@@ -175,11 +188,11 @@ impl Branch {
         for (name, value) in given {
             self.scope.set(name, value);
         }
-        self.run_steps(stage, &used.fragment.steps).await.map_err(|trouble| *trouble)?;
+        let played = self.run_steps(stage, &used.fragment.steps).await;
         for (name, value) in outer {
             self.restore(&name, value);
         }
-        Ok(())
+        played
     }
 
     fn assert(&self, formula: &crate::scenario::model::Formula) -> Result<(), Trouble> {

@@ -1,6 +1,6 @@
 //! A branch's position in the log of each daemon, and which matches are stale.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::daemon::DaemonName;
 use crate::event::Seq;
@@ -9,12 +9,21 @@ use crate::event::Seq;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cursors {
     positions: HashMap<DaemonName, Seq>,
-    /// Where the log ended when each acting step began.
-    acts: Vec<Seq>,
-    /// How many acts there had been at the last expectation of each daemon.
-    expected: HashMap<DaemonName, usize>,
-    /// The last death of each daemon that this branch brought about and that may be followed by another run.
+    /// What was done since the last expectation of each daemon.
+    since: HashMap<DaemonName, Acted>,
+    /// The same for a daemon of which nothing has been expected yet.
+    ever: Acted,
+    /// The last death of each daemon that this branch brought about or saw: what is ready later is another incarnation.
     deaths: HashMap<DaemonName, Seq>,
+}
+
+/// What a branch did since it last expected something of a daemon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Acted {
+    /// Where the log ended when the first acting step since then began.
+    first: Option<Seq>,
+    /// How often something has been expected.
+    expectations: u32,
 }
 
 impl Cursors {
@@ -29,17 +38,29 @@ impl Cursors {
 
     /// A step that acts on the world begins.
     pub(super) fn act(&mut self, at: Seq) {
-        self.acts.push(at);
+        for acted in self.since.values_mut().chain([&mut self.ever]) {
+            acted.first.get_or_insert(at);
+        }
     }
 
-    /// Whether a match is older than the first act since the last expectation of its daemon. Counts as an expectation.
-    pub(super) fn is_stale(&mut self, daemon: &DaemonName, matched: Seq) -> bool {
-        let known = self.expected.insert(daemon.clone(), self.acts.len()).unwrap_or(0);
-        self.acts.get(known).is_some_and(|act| matched < *act)
+    /// Whether a match is older than the first act since the last expectation of its daemon.
+    pub(super) fn is_stale(&self, daemon: &DaemonName, matched: Seq) -> bool {
+        self.acted(daemon).first.is_some_and(|act| matched < act)
+    }
+
+    /// An expectation of this daemon has been met.
+    pub(super) fn expected(&mut self, daemon: &DaemonName) {
+        let expectations = self.acted(daemon).expectations + 1;
+        self.since.insert(daemon.clone(), Acted { first: None, expectations });
+    }
+
+    fn acted(&self, daemon: &DaemonName) -> Acted {
+        self.since.get(daemon).copied().unwrap_or(self.ever)
     }
 
     pub(super) fn died(&mut self, daemon: &DaemonName, at: Seq) {
-        self.deaths.insert(daemon.clone(), at);
+        let last = self.deaths.entry(daemon.clone()).or_default();
+        *last = at.max(*last);
     }
 
     pub(super) fn last_death(&self, daemon: &DaemonName) -> Option<Seq> {
@@ -47,22 +68,39 @@ impl Cursors {
     }
 
     /// After branches: the furthest of each.
-    pub(super) fn join(&mut self, branch: Self) {
-        for (daemon, position) in branch.positions {
-            self.move_to(&daemon, position);
+    pub(super) fn join(&mut self, branches: Vec<Self>) {
+        let names: BTreeSet<DaemonName> =
+            branches.iter().flat_map(|branch| branch.since.keys().cloned()).collect();
+        for name in names {
+            let here = self.acted(&name);
+            let joined = join_acted(here, branches.iter().map(|branch| branch.acted(&name)));
+            self.since.insert(name, joined);
         }
-        for (daemon, death) in branch.deaths {
-            let last = self.deaths.entry(daemon).or_default();
-            *last = death.max(*last);
-        }
-        for (daemon, acts) in branch.expected {
-            let seen = self.expected.entry(daemon).or_default();
-            *seen = acts.max(*seen);
-        }
-        if branch.acts.len() > self.acts.len() {
-            self.acts = branch.acts;
+        self.ever = join_acted(self.ever, branches.iter().map(|branch| branch.ever));
+        for branch in branches {
+            for (daemon, position) in branch.positions {
+                self.move_to(&daemon, position);
+            }
+            for (daemon, death) in branch.deaths {
+                self.died(&daemon, death);
+            }
         }
     }
+}
+
+/// Where branches expected something, what they did before that is over; which of several did so last is not known, and
+/// the one that did least since is believed. Where none did, the first act of any counts.
+fn join_acted(start: Acted, branches: impl Iterator<Item = Acted> + Clone) -> Acted {
+    let expecting = branches.clone().filter(|acted| acted.expectations > start.expectations);
+    let expectations = branches.clone().map(|acted| acted.expectations).max();
+    let expectations = expectations.unwrap_or(start.expectations);
+    let first = if expectations > start.expectations {
+        let latest = |a: Option<Seq>, b: Option<Seq>| Some(a?.max(b?));
+        expecting.map(|acted| acted.first).reduce(latest).flatten()
+    } else {
+        branches.filter_map(|acted| acted.first).min()
+    };
+    Acted { first, expectations }
 }
 
 #[cfg(test)]
@@ -71,6 +109,13 @@ mod tests {
 
     fn name(name: &str) -> DaemonName {
         DaemonName::new(name).unwrap()
+    }
+
+    /// Judges a match, which counts as an expectation.
+    fn expect(cursors: &mut Cursors, daemon: &DaemonName, matched: Seq) -> bool {
+        let stale = cursors.is_stale(daemon, matched);
+        cursors.expected(daemon);
+        stale
     }
 
     #[test]
@@ -87,14 +132,15 @@ mod tests {
         let (a, b) = (name("a"), name("b"));
         let mut cursors = Cursors::default();
         cursors.act(Seq(0));
-        assert!(!cursors.is_stale(&a, Seq(2)), "after the first act");
-        assert!(!cursors.is_stale(&a, Seq(1)), "nothing was done since");
+        assert!(!expect(&mut cursors, &a, Seq(2)), "after the first act");
+        assert!(!expect(&mut cursors, &a, Seq(1)), "nothing was done since");
         cursors.act(Seq(10));
         cursors.act(Seq(20));
-        assert!(cursors.is_stale(&a, Seq(5)));
-        assert!(!cursors.is_stale(&b, Seq(5)), "for b the first act counts");
+        assert!(!cursors.is_stale(&a, Seq(10)), "the first of the two counts");
+        assert!(expect(&mut cursors, &a, Seq(5)));
+        assert!(!expect(&mut cursors, &b, Seq(5)), "for b the first act counts");
         cursors.act(Seq(30));
-        assert!(!cursors.is_stale(&a, Seq(30)));
+        assert!(!expect(&mut cursors, &a, Seq(30)));
     }
 
     #[test]
@@ -104,9 +150,24 @@ mod tests {
         left.move_to(&name("a"), Seq(7));
         right.move_to(&name("a"), Seq(4));
         right.move_to(&name("b"), Seq(2));
-        cursors.join(left);
-        cursors.join(right);
+        cursors.join(vec![left, right]);
         assert_eq!(cursors.position(&name("a")), Seq(7));
         assert_eq!(cursors.position(&name("b")), Seq(2));
+    }
+
+    #[test]
+    fn after_branches_what_they_did_and_expected_counts() {
+        let (a, b, c) = (name("a"), name("b"), name("c"));
+        let mut cursors = Cursors::default();
+        let (mut left, mut right) = (cursors.clone(), cursors.clone());
+        left.act(Seq(10));
+        left.expected(&a);
+        left.act(Seq(20));
+        right.act(Seq(12));
+        right.expected(&b);
+        cursors.join(vec![left, right]);
+        assert!(cursors.is_stale(&a, Seq(19)) && !cursors.is_stale(&a, Seq(20)));
+        assert!(!cursors.is_stale(&b, Seq(1)));
+        assert!(cursors.is_stale(&c, Seq(9)) && !cursors.is_stale(&c, Seq(10)));
     }
 }

@@ -1,31 +1,27 @@
-//! Verbs that wait for events: expect, never, reach; and the invariants, which are watched all along.
+//! Verbs that wait for events: expect, reach.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::branch::Branch;
-use super::side_by_side::{Local, all_or_first_failure, first};
+use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::Trouble;
 use crate::daemon::DaemonName;
-use crate::event::miss::Miss;
 use crate::event::waiters::{Bound, Test};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
 use crate::harness::{WaitError, Waiter, Wanted};
-use crate::octez::events::known_event;
-use crate::scenario::model::{EventPattern, Expect, Never, Reach, Since, Until};
+use crate::record::What;
+use crate::scenario::model::{EventPattern, Expect, Reach, Since};
 use crate::scenario::result::FailureKind;
-
-/// Longer than any scenario.
-const UNLIMITED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// An event pattern with everything resolved.
 #[derive(Clone, Debug)]
-struct Pattern {
-    sources: Vec<(DaemonName, Seq)>,
-    event: NamePattern,
-    bound: Option<Bound>,
+pub(super) struct Pattern {
+    pub(super) sources: Vec<(DaemonName, Seq)>,
+    pub(super) event: NamePattern,
+    pub(super) bound: Option<Bound>,
     count: u32,
 }
 
@@ -39,7 +35,7 @@ impl Pattern {
         }
     }
 
-    fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiter {
+    pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiter {
         stage.harness.wait(self.wanted(), within)
     }
 
@@ -48,13 +44,13 @@ impl Pattern {
     }
 
     /// What history holds now, without waiting.
-    async fn look_back(&self, stage: &Stage<'_>) -> Result<Event, WaitError> {
+    pub(super) async fn look_back(&self, stage: &Stage<'_>) -> Result<Event, WaitError> {
         self.wait(stage, Duration::ZERO).await
     }
 }
 
 impl Branch {
-    fn pattern(
+    pub(super) fn pattern(
         &self,
         stage: &Stage<'_>,
         pattern: &EventPattern,
@@ -108,6 +104,7 @@ impl Branch {
         id: StepId,
     ) -> Result<(), Trouble> {
         let mut waits: Vec<Local<'_, Result<Vec<Event>, Trouble>>> = Vec::new();
+        // All positions are taken before anything moves.
         for one in expected {
             let mut pattern = self.pattern(stage, &one.pattern, one.since.as_ref())?;
             if let Some(count) = &one.count {
@@ -123,12 +120,15 @@ impl Branch {
             waits.push(Box::pin(all_of(waiters)));
         }
         let matches = all_or_first_failure(waits).await?;
-        for (one, events) in expected.iter().zip(matches) {
+        let matches: Vec<_> = expected.iter().zip(matches).collect();
+        for (one, events) in &matches {
+            for event in events.iter().filter(|_| one.since.is_none()) {
+                self.check_staleness(stage, event)?;
+            }
+        }
+        for (one, events) in matches {
             for event in &events {
-                stage.track.matched(id, event);
-                self.check_staleness(stage, one, event)?;
-                self.cursors.move_to(&event.daemon, event.seq.next());
-                answer_exit(stage, event);
+                self.take_note(stage, event, id);
             }
             if let Some(last) = events.iter().max_by_key(|event| event.seq) {
                 let payload = Arc::clone(&last.value);
@@ -138,14 +138,9 @@ impl Branch {
         Ok(())
     }
 
-    fn check_staleness(
-        &mut self,
-        stage: &Stage<'_>,
-        expected: &Expect,
-        event: &Event,
-    ) -> Result<(), Trouble> {
-        let is_stale = self.cursors.is_stale(&event.daemon, event.seq);
-        if !is_stale || expected.since.is_some() {
+    /// A match that is older than what should have brought it about proves nothing.
+    pub(super) fn check_staleness(&self, stage: &Stage<'_>, event: &Event) -> Result<(), Trouble> {
+        if !self.cursors.is_stale(&event.daemon, event.seq) {
             return Ok(());
         }
         let message = format!(
@@ -156,56 +151,25 @@ impl Branch {
         stage.proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&event.daemon))
     }
 
-    /// None from `since` until `for` is over, or `until` matches, or now.
-    pub(super) async fn never(&mut self, stage: &Stage<'_>, never: &Never) -> Result<(), Trouble> {
-        let pattern = self.pattern(stage, &never.pattern, never.since.as_ref())?;
-        if let Some(until) = &never.until {
-            self.never_until(stage, &pattern, until).await?;
-        } else if let Some(lasting) = &never.lasting {
-            let lasting = lasting.resolve(&self.scope, stage)?;
-            tokio::select! {
-                biased;
-                event = occurrence(stage, &pattern) => return Err(unexpected(&event)),
-                () = tokio::time::sleep(lasting) => {}
-            }
+    /// An event that was expected has come: the cursor moves past it.
+    pub(super) fn take_note(&mut self, stage: &Stage<'_>, event: &Event, id: StepId) {
+        let path = stage.track.matched(id, event);
+        stage.harness.note(What::Match {
+            path,
+            daemon: event.daemon.clone(),
+            event: event.name.clone(),
+            seq: event.seq,
+            incarnation: event.incarnation,
+        });
+        self.cursors.expected(&event.daemon);
+        self.cursors.move_to(&event.daemon, event.seq.next());
+        if event.name.as_str() == lifecycle_names::EXITED {
+            self.cursors.died(&event.daemon, event.seq);
         }
-        stage.harness.settle().await;
-        match pattern.look_back(stage).await {
-            // With `until`, what came after it does not count; that has been judged above.
-            Ok(_) if never.until.is_some() => Ok(()),
-            Ok(event) => Err(unexpected(&event)),
-            Err(error) => match vacuity(stage, &pattern, &error).await {
-                Some(trouble) => stage.proves_nothing(trouble),
-                None => Ok(()),
-            },
+        // Whoever expects an exit, or that it is given up, has asked about it.
+        if [lifecycle_names::EXITED, lifecycle_names::GAVE_UP].contains(&event.name.as_str()) {
+            stage.answer(&event.daemon, event.incarnation);
         }
-    }
-
-    async fn never_until(
-        &mut self,
-        stage: &Stage<'_>,
-        pattern: &Pattern,
-        until: &Until,
-    ) -> Result<(), Trouble> {
-        let end = self.pattern(stage, &until.pattern, None)?;
-        let within = stage.within(until.within.as_ref(), &self.scope)?;
-        let ended = tokio::select! {
-            biased;
-            event = occurrence(stage, pattern) => match end.look_back(stage).await {
-                Ok(end) if end.seq < event.seq => end,
-                _ => return Err(unexpected(&event)),
-            },
-            ended = end.wait(stage, within) => ended.map_err(Trouble::from)?,
-        };
-        if let Ok(event) = pattern.look_back(stage).await
-            && event.seq < ended.seq
-        {
-            return Err(unexpected(&event));
-        }
-        // `until` counts as an expectation.
-        self.cursors.is_stale(&ended.daemon, ended.seq);
-        self.cursors.move_to(&ended.daemon, ended.seq.next());
-        Ok(())
     }
 
     pub(super) async fn reach(&mut self, stage: &Stage<'_>, reach: &Reach) -> Result<(), Trouble> {
@@ -232,176 +196,8 @@ impl Branch {
 }
 
 async fn all_of(waiters: Vec<Waiter>) -> Result<Vec<Event>, Trouble> {
-    let mut events = Vec::new();
-    for waiter in waiters {
-        events.push(waiter.await?);
-    }
-    Ok(events)
-}
-
-/// An expectation of an exit, or of giving up, has asked about it.
-fn answer_exit(stage: &Stage<'_>, event: &Event) {
-    if [lifecycle_names::EXITED, lifecycle_names::GAVE_UP].contains(&event.name.as_str()) {
-        stage.answer(&event.daemon, event.incarnation);
-    }
-}
-
-/// Resolves with the first event that must not be; never, if none comes.
-async fn occurrence(stage: &Stage<'_>, pattern: &Pattern) -> Event {
-    match pattern.wait(stage, UNLIMITED).await {
-        Ok(event) => event,
-        // Nothing can come any more; the end of the step decides.
-        Err(_) => std::future::pending().await,
-    }
-}
-
-fn unexpected(event: &Event) -> Trouble {
-    let message = format!(
-        "{} of {} at seq {}, incarnation {}: {}",
-        event.name,
-        event.daemon,
-        event.seq,
-        event.incarnation,
-        shortened(&event.value.to_string())
-    );
-    Trouble::new(FailureKind::UnexpectedEvent, message).of(&event.daemon)
-}
-
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 200;
-    let end = text.floor_char_boundary(LIMIT.min(text.len()));
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
-}
-
-/// Why the absence of an event proves nothing, if it does not.
-async fn vacuity(stage: &Stage<'_>, pattern: &Pattern, error: &WaitError) -> Option<Trouble> {
-    let (WaitError::TimedOut { miss, .. }
-    | WaitError::TerminatedBeforeEvent { miss, .. }
-    | WaitError::GaveUp { miss, .. }) = error
-    else {
-        return None;
+    let wait = |waiter: Waiter| -> Local<'_, Result<Event, Trouble>> {
+        Box::pin(async move { Ok(waiter.await?) })
     };
-    let Miss { same_name, unknown, .. } = **miss;
-    if same_name > 0 && unknown == same_name {
-        let predicate = pattern.bound.as_ref().map_or("", |bound| bound.predicate.source());
-        let near = miss.nearest.first().map_or("", |near| near.explanation.as_str());
-        let message = format!(
-            "`{predicate}` was unknown on all {same_name} events of {}: {near}",
-            pattern.event
-        );
-        return Some(Trouble::new(FailureKind::Vacuous, message));
-    }
-    if is_lifecycle(&pattern.event) {
-        return None;
-    }
-    let survey = stage.harness.survey().await;
-    let mut silent = None;
-    for (daemon, _) in &pattern.sources {
-        let seen = survey.daemons.get(daemon);
-        if seen
-            .is_some_and(|seen| seen.names.keys().any(|name| pattern.event.matches(name.as_str())))
-            || is_known(stage, daemon, &pattern.event)
-        {
-            return seen.is_none_or(|seen| seen.events == 0).then(|| no_events(daemon));
-        }
-        silent = Some(daemon);
-    }
-    let daemon = silent?;
-    let message = format!(
-        "{} is no event that {daemon} is known to emit, nor was it seen in this run; \
-         if it can emit it, say so in `knows`",
-        pattern.event
-    );
-    Some(Trouble::new(FailureKind::Vacuous, message).of(daemon))
-}
-
-fn no_events(daemon: &DaemonName) -> Trouble {
-    let message = format!("no event at all was read from {daemon}");
-    Trouble::new(FailureKind::Vacuous, message).of(daemon)
-}
-
-fn is_lifecycle(event: &NamePattern) -> bool {
-    event.as_str().starts_with(lifecycle_names::PREFIX)
-}
-
-fn is_known(stage: &Stage<'_>, daemon: &DaemonName, event: &NamePattern) -> bool {
-    let Some(declaration) = stage.roster.declaration(daemon) else {
-        return false;
-    };
-    let known_to_kind = match event {
-        NamePattern::Exact(name) => known_event(declaration.kind, name.as_str()).is_some(),
-        NamePattern::Glob(_) => crate::octez::events::known_events(declaration.kind)
-            .iter()
-            .any(|known| event.matches(known.name)),
-    };
-    known_to_kind
-        || declaration.settings.knows.iter().flatten().any(|knows| {
-            knows.value == event.as_str()
-                || glob::Pattern::new(&knows.value).is_ok_and(|glob| glob.matches(event.as_str()))
-        })
-}
-
-/// The invariants of a scenario, watched from position 0.
-pub(super) struct Invariants {
-    watched: Vec<(String, Result<Pattern, Trouble>, u32, u32)>,
-}
-
-impl Invariants {
-    pub(super) fn watch(stage: &Stage<'_>) -> Self {
-        let branch = Branch::first(stage);
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let watch = |(index, never): (usize, &Never)| {
-            let pattern = branch.pattern(stage, &never.pattern, Some(&Since::Beginning));
-            let path = format!("invariants[{index}]");
-            (path, pattern, number(never.span.line), number(never.span.column))
-        };
-        Self { watched: stage.scenario.invariants.iter().enumerate().map(watch).collect() }
-    }
-
-    /// Resolves when one is violated.
-    pub(super) async fn violated(&self, stage: &Stage<'_>) -> Trouble {
-        let watches = self.watched.iter().map(|(path, pattern, line, column)| {
-            let watch: Local<'_, Trouble> = Box::pin(async move {
-                let trouble = match pattern {
-                    Ok(pattern) => violation(&occurrence(stage, pattern).await),
-                    Err(trouble) => trouble.clone(),
-                };
-                placed(trouble, path, *line, *column)
-            });
-            watch
-        });
-        first(watches.collect()).await
-    }
-
-    /// The last look, after one drain of all pipes. What an invariant proves nothing about is told.
-    pub(super) async fn settle(&self, stage: &Stage<'_>) -> Option<Trouble> {
-        if self.watched.is_empty() {
-            return None;
-        }
-        stage.harness.settle().await;
-        for (path, pattern, line, column) in &self.watched {
-            let Ok(pattern) = pattern else { continue };
-            match pattern.look_back(stage).await {
-                Ok(event) => return Some(placed(violation(&event), path, *line, *column)),
-                Err(error) => {
-                    if let Some(trouble) = vacuity(stage, pattern, &error).await {
-                        stage.proved_nothing(placed(trouble, path, *line, *column));
-                    }
-                }
-            }
-        }
-        None
-    }
-}
-
-fn violation(event: &Event) -> Trouble {
-    let mut trouble = unexpected(event);
-    trouble.failure.kind = FailureKind::Invariant;
-    trouble
-}
-
-fn placed(mut trouble: Trouble, path: &str, line: u32, column: u32) -> Trouble {
-    path.clone_into(&mut trouble.failure.step);
-    (trouble.failure.line, trouble.failure.column) = (line, column);
-    trouble
+    all_or_first_failure(waiters.into_iter().map(wait).collect()).await
 }

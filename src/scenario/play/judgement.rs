@@ -5,29 +5,35 @@ use std::time::Instant;
 use super::Ended;
 use super::stage::Stage;
 use super::track::flatten;
-use super::trouble::Trouble;
+use super::trouble::{Place, Trouble};
 use crate::daemon::lifecycle::State;
 use crate::daemon::restart::is_failure;
-use crate::daemon::{DaemonName, ExitCause, ExitReason};
+use crate::daemon::{DaemonName, ExitCause, ExitReason, ExitStatus};
 use crate::harness::{IncarnationStatus, Surveyed};
+use crate::scenario::model::ReadyWhen;
 use crate::scenario::result::{
     Cause, DaemonResult, DaemonState, Exit, FailureKind, IncarnationResult, Outcome, ScenarioResult,
 };
 
 /// Writes down how the play ended; the daemons still live.
 pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut ScenarioResult) {
+    stage.harness.settle().await;
+    let survey = stage.harness.survey().await;
     let trouble = match ended {
-        Ended::InTrouble(trouble) => Some(*trouble),
-        Ended::Normally => unexpected_exit(stage).or_else(|| stage.first_vacuous()),
+        Ended::InTrouble(trouble) => Some(trouble),
+        Ended::FinallyFailed(trouble) => unexpected_exit(stage).or(Some(trouble)),
+        Ended::Normally => {
+            stage.judge_watches(&survey);
+            unexpected_exit(stage).or_else(|| stage.first_vacuous())
+        }
         Ended::Interrupted => {
             result.outcome = Outcome::Interrupted;
             None
         }
     };
-    let survey = stage.harness.survey().await;
     if let Some(trouble) = trouble {
         result.outcome = if trouble.is_error { Outcome::Error } else { Outcome::Failed };
-        let mut failure = trouble.failure;
+        let mut failure = *trouble.failure;
         failure.daemon_state = trouble.daemon.and_then(|daemon| state_of(stage, &survey, &daemon));
         result.failure = Some(failure);
     }
@@ -55,7 +61,9 @@ fn unexpected_exit(stage: &Stage<'_>) -> Option<Trouble> {
             let Some((at, exit)) = one.exited else { continue };
             let by_itself = exit.cause == ExitCause::Itself && is_failure(exit.status, &success);
             let is_given_up = gave_up && Some(one.number) == last;
-            let answered = one.restarted || stage.is_answered(name, one.number);
+            let answered = one.restarted
+                || stage.is_answered(name, one.number)
+                || is_ready_by(stage, name, exit.status);
             if by_itself && !answered {
                 let what = if is_given_up { "was given up after it " } else { "" };
                 let message = format!(
@@ -63,11 +71,21 @@ fn unexpected_exit(stage: &Stage<'_>) -> Option<Trouble> {
                     exit.status,
                     stage.seconds(at)
                 );
-                return Some(Trouble::new(FailureKind::UnexpectedExit, message).of(name));
+                let mut trouble = Trouble::new(FailureKind::UnexpectedExit, message).of(name);
+                if let Some(declaration) = stage.roster.declaration(name) {
+                    trouble = trouble.at(&Place::new("", declaration.span));
+                }
+                return Some(trouble);
             }
         }
     }
     None
+}
+
+/// `ready: { exit: 3 }` says that this is how it is meant to end.
+fn is_ready_by(stage: &Stage<'_>, name: &DaemonName, status: ExitStatus) -> bool {
+    let ready = stage.roster.declaration(name).and_then(|known| known.settings.process.ready);
+    matches!(ready, Some(ReadyWhen::Exit(code)) if status == ExitStatus::Code(code))
 }
 
 fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<DaemonState> {

@@ -8,11 +8,12 @@ use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::Trouble;
-use crate::daemon::lifecycle::State;
-use crate::daemon::{DaemonName, ExitCause, ExitStatus, signal_number};
+use crate::daemon::lifecycle::{Refused, State};
+use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_number};
 use crate::event::waiters::Test;
 use crate::event::{NamePattern, Seq, lifecycle_names};
-use crate::harness::{Done, Grace, Wanted};
+use crate::harness::{CommandError, Done, Grace, Wanted};
+use crate::record::What;
 use crate::scenario::model::{Act, ExitWanted, Exited, Lifecycle};
 use crate::scenario::result::{FailureKind, FaultResult};
 use crate::scenario::values::Text;
@@ -30,8 +31,9 @@ struct Deed<'d> {
     act: Act,
     name: DaemonName,
     handle: Handle,
-    grace: Option<Duration>,
+    grace: Duration,
     within: Duration,
+    deadline: Instant,
     lasting: Option<Duration>,
     /// Replaces the specification.
     spec: Option<crate::daemon::DaemonSpec>,
@@ -46,8 +48,6 @@ impl Branch {
         step: &Lifecycle,
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let grace =
-            step.grace.as_ref().map(|grace| grace.resolve(&self.scope, stage)).transpose()?;
         let lasting = step.lasting.as_ref();
         let lasting = lasting.map(|lasting| lasting.resolve(&self.scope, stage)).transpose()?;
         let mut deeds: Vec<Local<'_, Result<Moved, Trouble>>> = Vec::new();
@@ -63,12 +63,16 @@ impl Branch {
                 .then(|| self.prepare(stage, &name))
                 .transpose()?
                 .map(super::roster::Prepared::into_spec);
+            let declared = stage.roster.declaration(&name).and_then(|known| known.settings.grace);
+            let grace = step.grace.as_ref().or(declared.as_ref());
+            let grace = grace.map(|grace| grace.resolve(&self.scope, stage)).transpose()?;
             let deed = Deed {
                 act: step.act,
                 last_death: self.cursors.last_death(&name),
                 name,
                 handle,
-                grace: grace.map(|grace| stage.scaled(grace)),
+                grace: stage.scaled(grace.unwrap_or(DEFAULT_GRACE)),
+                deadline: Instant::now() + within,
                 within,
                 lasting,
                 spec,
@@ -120,10 +124,7 @@ impl Branch {
             count: 1,
         };
         let exit = stage.harness.wait(wanted, within).await.map_err(Trouble::from)?;
-        stage.track.matched(id, &exit);
-        stage.answer(&name, exit.incarnation);
-        self.cursors.move_to(&name, exit.seq.next());
-        self.cursors.died(&name, exit.seq);
+        self.take_note(stage, &exit, id);
         let number = |key: &str| exit.value[key].as_i64().and_then(|n| i32::try_from(n).ok());
         let status = match (number("code"), number("signal")) {
             (Some(code), _) => ExitStatus::Code(code),
@@ -171,34 +172,51 @@ impl Deed<'_> {
         }
     }
 
+    /// An order has what is left of the step's time. It is carried out all the same: daemons cannot be left half dead.
+    async fn in_time<T>(
+        &self,
+        order: impl Future<Output = Result<T, CommandError>>,
+    ) -> Result<T, Trouble> {
+        match tokio::time::timeout_at(self.deadline.into(), order).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let (verb, name) = (self.act.verb(), &self.name);
+                let message = format!("`{verb}` of {name} took longer than {:?}", self.within);
+                Err(Trouble::new(FailureKind::TimedOut, message).of(name))
+            }
+        }
+    }
+
     fn moved(&self, position: Option<Seq>) -> Moved {
         Moved { daemon: self.name.clone(), position, died_at: None }
     }
 
     async fn run(&self) -> Result<Moved, Trouble> {
         let done = match &self.spec {
-            Some(spec) => self.handle.run_as(spec.clone()).await?,
-            None => self.handle.run().await?,
+            Some(spec) => self.in_time(self.handle.run_as(spec.clone())).await?,
+            None => self.in_time(self.handle.run()).await?,
         };
         Ok(self.moved(Some(done.position)))
     }
 
     async fn restart(&self) -> Result<Moved, Trouble> {
-        let grace = self.grace.map(Grace);
-        let done = self.handle.restart_as(self.spec.clone(), grace).await?;
+        let grace = Some(Grace(self.grace));
+        let done = self.in_time(self.handle.restart_as(self.spec.clone(), grace)).await?;
         self.ready_from(done.position).await?;
         Ok(self.moved(Some(done.position)))
     }
 
     /// The present incarnation; after a death, the next one.
     async fn ready(&self) -> Result<Moved, Trouble> {
+        // Taken first: what is ready later than this has its record after it.
+        let now = self.stage.harness.mark();
         let status = self.handle.status();
-        let first = status.first.unwrap_or_default();
-        let from = self.last_death.unwrap_or_default().max(
-            // An incarnation that has ended is not the one that is waited for, if it was ready or not.
-            if matches!(status.state, State::Running { .. }) { first } else { Seq::default() },
-        );
-        self.ready_from(from).await?;
+        let from = match status.state {
+            // What the old incarnation said of itself does not count for the one that its policy will bring.
+            State::BackingOff { .. } | State::Preparing { .. } => now,
+            _ => status.first.unwrap_or_default(),
+        };
+        self.ready_from(self.last_death.unwrap_or_default().max(from)).await?;
         Ok(self.moved(None))
     }
 
@@ -209,7 +227,8 @@ impl Deed<'_> {
             test: Test::Any,
             count: 1,
         };
-        let waited = self.stage.harness.wait(wanted, self.within).await;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let waited = self.stage.harness.wait(wanted, left).await;
         waited.map(|_| ()).map_err(|error| {
             let mut trouble = Trouble::from(error);
             if trouble.failure.kind == FailureKind::TimedOut {
@@ -227,13 +246,12 @@ impl Deed<'_> {
     }
 
     async fn terminate(&self) -> Result<Moved, Trouble> {
-        let grace = self.grace.unwrap_or_else(|| self.declared_grace());
-        let done = self.handle.terminate(Grace(grace)).await?;
+        let done = self.in_time(self.handle.terminate(Grace(self.grace))).await?;
         Ok(self.ended("terminate", done.as_ref()))
     }
 
     async fn kill(&self) -> Result<Moved, Trouble> {
-        let done = self.handle.kill().await?;
+        let done = self.in_time(self.handle.kill()).await?;
         Ok(self.ended("kill", done.as_ref()))
     }
 
@@ -245,39 +263,53 @@ impl Deed<'_> {
         Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) }
     }
 
-    fn declared_grace(&self) -> Duration {
-        let declaration = self.stage.roster.declaration(&self.name);
-        let grace = declaration.and_then(|known| known.settings.grace?.fixed().copied());
-        self.stage.scaled(grace.unwrap_or(crate::daemon::DEFAULT_GRACE))
-    }
-
     /// SIGKILL as a fault. One that finds its target gone has hit nothing.
     async fn crash(&self) -> Result<Moved, Trouble> {
         let number = self.stage.harness.next_fault();
         let at_s = self.stage.seconds(Instant::now());
-        let done = self.handle.crash_as(number).await?;
-        let hit = done.exit.is_some_and(|exit| matches!(exit.cause, ExitCause::Crash { .. }));
-        self.stage.faults.borrow_mut().push(FaultResult {
-            number,
-            kind: "crash".to_owned(),
-            target: self.name.to_string(),
-            at_s,
-            delayed_s: 0.0,
-            hit,
+        let order = self.handle.crash_as(number);
+        let done = match tokio::time::timeout_at(self.deadline.into(), order).await {
+            Ok(Err(CommandError::Refused { refused, .. })) => Err(refused),
+            Ok(done) => Ok(done?),
+            Err(_) => return self.in_time(std::future::pending()).await,
+        };
+        let hit = done.as_ref().is_ok_and(|done| {
+            done.exit.is_some_and(|exit| matches!(exit.cause, ExitCause::Crash { .. }))
         });
+        self.record_fault(number, at_s, hit);
         if !hit {
-            let message = format!("fault #{number} hit nothing: {} had just exited", self.name);
+            let why = match &done {
+                Ok(_) => "it had just exited".to_owned(),
+                Err(refused) => refused.to_string(),
+            };
+            let message = format!("fault #{number} hit nothing: {}: {why}", self.name);
             self.stage
                 .proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&self.name))?;
         }
-        Ok(Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) })
+        Ok(match done {
+            Ok(done) => Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) },
+            Err(_) => self.moved(None),
+        })
+    }
+
+    fn record_fault(&self, number: u32, at_s: f64, hit: bool) {
+        let kind = self.act.verb().to_owned();
+        let target = self.name.clone();
+        self.stage.harness.note(What::Fault { number, kind: kind.clone(), target, hit });
+        let target = self.name.to_string();
+        let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit };
+        self.stage.faults.borrow_mut().push(fault);
     }
 
     async fn pause(&self) -> Result<Moved, Trouble> {
         self.handle.pause().await?;
         if let Some(lasting) = self.lasting {
             tokio::time::sleep(lasting).await;
-            self.handle.resume().await?;
+            match self.handle.resume().await {
+                // It has not outlived the pause: nobody is left to go on.
+                Ok(_) | Err(CommandError::Refused { refused: Refused::NotRunning { .. }, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(self.moved(None))
     }

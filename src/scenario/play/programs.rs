@@ -115,11 +115,14 @@ impl Branch {
         let status = status.map(|status| status.resolve(&self.scope, stage)).transpose()?;
         let within = step.within.as_ref();
         let repeated = within.map(|_| stage.within(within, &self.scope)).transpose()?;
-        let deadline = Instant::now() + repeated.unwrap_or_default();
+        let begun = Instant::now();
+        let deadline = begun + repeated.unwrap_or_default();
         let url = format!("{}{path}", node.endpoint());
         let request = stage.within(None, &self.scope)?;
         loop {
-            let answer = stage.harness.http(step.method, &url, body.clone(), request).await;
+            let left = repeated.map(|limit| limit.saturating_sub(begun.elapsed()).max(ASK_EVERY));
+            let limit = left.unwrap_or(request);
+            let answer = stage.harness.http(step.method, &url, body.clone(), limit).await;
             let wrong = match self.judge_answer(step, status, answer) {
                 Ok(payload) => return self.assign(&step.capture, &payload),
                 Err(wrong) => wrong,

@@ -109,13 +109,28 @@ impl Branch {
         known.cloned().ok_or_else(|| undeclared(&name, &stage.roster))
     }
 
-    /// The names that a `from` means: names, and globs over what is declared.
+    /// The names that a `from` means, each once.
     pub(super) fn names(
         &self,
         stage: &Stage<'_>,
         from: &[Text],
     ) -> Result<Vec<DaemonName>, Trouble> {
         let mut names = Vec::new();
+        for name in self.groups(stage, from)?.into_iter().flatten() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// What each entry of a `from` means: a name, or a glob over what is declared.
+    pub(super) fn groups(
+        &self,
+        stage: &Stage<'_>,
+        from: &[Text],
+    ) -> Result<Vec<Vec<DaemonName>>, Trouble> {
+        let mut groups = Vec::new();
         for text in from {
             let text = text.resolve(&self.scope, stage)?;
             let matches: Vec<DaemonName> = match glob::Pattern::new(&text) {
@@ -128,13 +143,9 @@ impl Branch {
             if matches.is_empty() {
                 return Err(undeclared(&text, &stage.roster));
             }
-            for name in matches {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
+            groups.push(matches);
         }
-        Ok(names)
+        Ok(groups)
     }
 
     /// The daemon's handle; it is made known if it has not been.

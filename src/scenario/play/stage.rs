@@ -1,20 +1,24 @@
 //! What all branches of a play share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::roster::Roster;
 use super::track::Track;
 use super::trouble::Trouble;
+use super::vacuity::Watch;
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
 use crate::event::Seq;
-use crate::harness::Harness;
+use crate::harness::{Harness, Surveyed};
 use crate::record::What;
 use crate::scenario::job::{Job, Listener, Progress};
 use crate::scenario::model::Scenario;
 use crate::scenario::result::{FailureKind, FaultResult};
 use crate::scenario::values::{Scope, Setting};
+
+/// Longer than any scenario, and short enough to be added to any time.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 pub(super) struct Stage<'a> {
     pub(super) job: &'a Job,
@@ -28,10 +32,10 @@ pub(super) struct Stage<'a> {
     warnings: RefCell<BTreeSet<String>>,
     /// What would let the scenario pass without proving anything; the first is the failure under `strict`.
     vacuous: RefCell<Vec<Trouble>>,
+    watched: RefCell<Vec<Watch>>,
     pub(super) faults: RefCell<Vec<FaultResult>>,
     /// Exits that a step has asked about.
     answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
-    notes: Cell<u64>,
 }
 
 impl<'a> Stage<'a> {
@@ -53,16 +57,16 @@ impl<'a> Stage<'a> {
             marks: RefCell::default(),
             warnings: RefCell::default(),
             vacuous: RefCell::default(),
+            watched: RefCell::default(),
             faults: RefCell::default(),
             answered: RefCell::default(),
-            notes: Cell::new(0),
         }
     }
 
     /// A limit, multiplied by `--timeout-scale`.
     pub(super) fn scaled(&self, limit: Duration) -> Duration {
         let scaled = limit.as_secs_f64() * self.job.timeout_scale.max(0.0);
-        Duration::try_from_secs_f64(scaled).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(scaled).unwrap_or(LONGEST).min(LONGEST)
     }
 
     /// A step's `within`, or the default, scaled.
@@ -83,7 +87,12 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn note_step(&self, path: &str, verb: &str, outcome: &str, detail: &str) {
-        self.notes.set(self.notes.get() + 1);
+        if self.track.is_full() && outcome != "failed" {
+            self.warn(
+                "a long loop: of the steps after the first 20,000 only the newest round is listed",
+            );
+            return;
+        }
         let mut more = serde_json::Map::new();
         more.insert("verb".into(), verb.into());
         if !detail.is_empty() {
@@ -113,6 +122,18 @@ impl<'a> Stage<'a> {
         self.vacuous.borrow_mut().push(trouble);
     }
 
+    /// The absence of an event is relied on.
+    pub(super) fn watches(&self, watch: Watch) {
+        self.watched.borrow_mut().push(watch);
+    }
+
+    /// Finds out which absences proved nothing, now that all has been seen.
+    pub(super) fn judge_watches(&self, survey: &Surveyed) {
+        let watched = self.watched.borrow();
+        let hollow = watched.iter().filter_map(|watch| watch.proves_nothing(self, survey));
+        hollow.for_each(|trouble| self.proved_nothing(trouble));
+    }
+
     pub(super) fn first_vacuous(&self) -> Option<Trouble> {
         let mut all = self.vacuous.borrow_mut();
         (self.scenario.strict && !all.is_empty()).then(|| all.remove(0))
@@ -134,19 +155,19 @@ impl<'a> Stage<'a> {
         self.answered.borrow().contains(&(daemon.clone(), incarnation))
     }
 
-    /// The scenario's own limit is over; names what was going on.
-    pub(super) fn out_of_time(&self) -> Trouble {
-        let limit = self.scaled(self.scenario.timeout);
+    /// A limit on all steps is over; names what was going on.
+    pub(super) fn out_of_time(&self, what: &str, limit: Duration) -> Trouble {
         let running = self.track.running();
         let doing =
             running.map_or_else(String::new, |(path, text)| format!(", during {path} ({text})"));
-        let message = format!("the scenario took longer than {limit:?}{doing}");
+        let message = format!("{what} took longer than {limit:?}{doing}");
         let mut trouble = Trouble::new(FailureKind::Timeout, message);
-        if let Some((path, _)) = self.track.running() {
-            trouble.failure.step = path;
-        }
         if let Some((line, column)) = self.track.running_place() {
             (trouble.failure.line, trouble.failure.column) = (line, column);
+        }
+        if let Some((path, _)) = self.track.running() {
+            self.track.fail_running(&path);
+            trouble.failure.step = path;
         }
         trouble
     }

@@ -8,15 +8,15 @@ use crate::daemon::lifecycle::Refused;
 use crate::event::miss::Miss;
 use crate::harness::{ClientError, CommandError, InitError, RpcError, WaitError};
 use crate::host::exec::ExecError;
-use crate::scenario::model::{Action, Step};
+use crate::scenario::model::{Action, Scenario, Step};
 use crate::scenario::result::{Failure, FailureKind, Nearest, Searched, Wanted};
-use crate::scenario::source::Source;
+use crate::scenario::source::{Source, Span};
 use crate::scenario::values::ValueError;
 
 /// The failure of a step, and whose fault it is.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
-    pub(super) failure: Failure,
+    pub(super) failure: Box<Failure>,
     /// Not the scenario's doing: exit code 4 or 70, not 1.
     pub(super) is_error: bool,
     /// The daemon whose state explains it.
@@ -25,7 +25,7 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { failure: Failure::new(kind, message), is_error: false, daemon: None }
+        Self { failure: Box::new(Failure::new(kind, message)), is_error: false, daemon: None }
     }
 
     pub(super) fn environment(message: impl Into<String>) -> Self {
@@ -43,13 +43,15 @@ impl Trouble {
     }
 
     /// Says where, unless something deeper has said so.
-    pub(super) fn at(mut self, step: &Step) -> Self {
+    pub(super) fn at(mut self, place: &Place) -> Self {
         if self.failure.step.is_empty() {
-            self.failure.step.clone_from(&step.path);
+            self.failure.step.clone_from(&place.step);
+            if let Some(elsewhere) = &place.elsewhere {
+                self.failure.message = format!("{elsewhere}: {}", self.failure.message);
+            }
         }
         if self.failure.line == 0 {
-            self.failure.line = u32::try_from(step.span.line).unwrap_or(u32::MAX);
-            self.failure.column = u32::try_from(step.span.column).unwrap_or(u32::MAX);
+            (self.failure.line, self.failure.column) = (place.line, place.column);
         }
         self
     }
@@ -79,6 +81,36 @@ impl Trouble {
     }
 }
 
+/// Where in the scenario something stands.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// `steps[3]`, `invariants[0]`.
+    step: String,
+    /// 0 where it stands in another file.
+    line: u32,
+    column: u32,
+    /// The place in that other file.
+    elsewhere: Option<String>,
+}
+
+impl Place {
+    pub(super) fn of(step: &Step, scenario: &Scenario) -> Self {
+        let place = Self::new(&step.path, step.span);
+        if step.source.path() == scenario.source.path() {
+            return place;
+        }
+        let (path, line, column) = (step.source.path().display(), place.line, place.column);
+        let elsewhere = Some(format!("{path}:{line}:{column}"));
+        Self { line: 0, column: 0, elsewhere, ..place }
+    }
+
+    pub(super) fn new(path: &str, span: Span) -> Self {
+        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let (line, column) = (number(span.line), number(span.column));
+        Self { step: path.to_owned(), line, column, elsewhere: None }
+    }
+}
+
 /// Names that were seen and are close to the wanted one, the closest first.
 fn similar(wanted: &str, miss: &Miss) -> Vec<String> {
     const ENOUGH: f64 = 0.75;
@@ -94,7 +126,14 @@ fn similar(wanted: &str, miss: &Miss) -> Vec<String> {
 
 impl From<ValueError> for Trouble {
     fn from(error: ValueError) -> Self {
-        Self::new(FailureKind::Assert, error.to_string())
+        match error {
+            ValueError::NoEnvironment { .. } | ValueError::Unavailable { .. } => {
+                Self::environment(error.to_string())
+            }
+            ValueError::Unset { .. } | ValueError::WrongType { .. } => {
+                Self::new(FailureKind::Assert, error.to_string())
+            }
+        }
     }
 }
 
@@ -103,9 +142,10 @@ impl From<WaitError> for Trouble {
         match error {
             WaitError::TimedOut { wanted, after, miss } => {
                 let names: Vec<&str> = wanted.daemons.iter().map(DaemonName::as_str).collect();
-                let seen = match miss.same_name {
-                    0 => format!("never seen among {} events", miss.events),
-                    n => format!("{n} of that name, none as wanted"),
+                let seen = match (miss.same_name, miss.matched) {
+                    (0, _) => format!("never seen among {} events", miss.events),
+                    (n, 0) => format!("{n} of that name, none as wanted"),
+                    (_, matched) => format!("{matched} as wanted, and it takes {}", wanted.count),
                 };
                 let message = format!("no such event within {after:?}: {seen}");
                 let mut trouble = Self::new(FailureKind::TimedOut, message)
@@ -131,7 +171,7 @@ impl From<WaitError> for Trouble {
                     .of(&daemon)
             }
             WaitError::NeverSpawned { ref daemon, .. } => {
-                Self::new(FailureKind::Spawn, error.to_string()).of(daemon)
+                Self::new(FailureKind::Spawn, error.to_string()).of(daemon).error()
             }
             WaitError::Unreadable { .. } => Self::environment(error.to_string()),
             WaitError::ShuttingDown => {
@@ -188,6 +228,7 @@ impl From<ClientError> for Trouble {
             ClientError::Rpc(error) => error.into(),
             ClientError::Exec(error) => (*error).into(),
             ClientError::Programs(error) => Self::environment(chain(&error)),
+            ClientError::NotConnected { .. } => Self::new(FailureKind::TimedOut, error.to_string()),
             other => Self::new(FailureKind::Exec, chain(&other)),
         }
     }
@@ -204,6 +245,10 @@ impl From<ExecError> for Trouble {
         let trouble = Self::new(FailureKind::Exec, chain(&error));
         match error {
             ExecError::Spawn(_) => trouble.error(),
+            ExecError::TimedOut { .. } => Self {
+                failure: Box::new(Failure { kind: FailureKind::TimedOut, ..*trouble.failure }),
+                ..trouble
+            },
             _ => trouble,
         }
     }
