@@ -6,5 +6,6 @@ mod double_baking;
 mod events;
 mod lifecycle;
 mod node;
+mod runtimes;
 mod support;
 mod waits;
