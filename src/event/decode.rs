@@ -34,6 +34,16 @@ pub struct Record {
     pub content: Result<Content, Malformed>,
 }
 
+impl Record {
+    /// Both are events, and have one name.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (&self.content, &other.content) {
+            (Ok(content), Ok(other)) => content.name == other.name,
+            _ => false,
+        }
+    }
+}
+
 /// The envelope of a line that is an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Content {
@@ -54,6 +64,8 @@ pub enum Malformed {
     NotJson { reason: String },
     #[error("no {missing} in its envelope")]
     NoEnvelope { missing: &'static str },
+    #[error("its payload cannot be held as a value: {reason}")]
+    NoValue { reason: String },
     #[error("{bytes} bytes in one line, more than {LINE_CAP}")]
     TooLong { bytes: u64 },
     #[error("it ended in the middle of a line: {reason}")]
@@ -65,6 +77,8 @@ pub enum Malformed {
 /// Bounded: a daemon that invents names pays for them itself.
 #[derive(Debug, Default)]
 pub struct Names {
+    /// The name of the event before: as a rule, that of the next as well.
+    last: Option<EventName>,
     seen: HashMap<Box<str>, EventName>,
 }
 
@@ -72,6 +86,15 @@ impl Names {
     const LIMIT: usize = 4096;
 
     fn intern(&mut self, name: &str) -> EventName {
+        if let Some(last) = self.last.as_ref().filter(|last| last.as_str() == name) {
+            return last.clone();
+        }
+        let interned = self.look_up(name);
+        self.last = Some(interned.clone());
+        interned
+    }
+
+    fn look_up(&mut self, name: &str) -> EventName {
         if let Some(known) = self.seen.get(name) {
             return known.clone();
         }

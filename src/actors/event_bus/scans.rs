@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::EventBus;
-use super::publish;
+use super::publish::{self, Origin, Sections};
 use super::waits::{Port, Why};
+use crate::daemon::DaemonName;
 use crate::event::log::{Scan, ScanSource, Scanned};
 use crate::event::miss::Miss;
 use crate::event::waiters::{Wait, WaiterId};
@@ -75,8 +76,8 @@ impl EventBus {
         self.step_scans(ctx);
     }
 
-    fn scan_sources(&self, sources: &[(crate::daemon::DaemonName, Seq)]) -> Vec<ScanSource> {
-        let source = |(daemon, from): &(crate::daemon::DaemonName, Seq)| ScanSource {
+    fn scan_sources(&self, sources: &[(DaemonName, Seq)]) -> Vec<ScanSource> {
+        let source = |(daemon, from): &(DaemonName, Seq)| ScanSource {
             daemon: daemon.clone(),
             envelope: self.tallies.get(daemon).map(|tally| tally.envelope.clone()).unwrap_or_default(),
             from: *from,
@@ -143,17 +144,22 @@ impl EventBus {
     }
 }
 
+fn origin<'a>(daemon: &'a DaemonName, scanned: &Scanned) -> Origin<'a> {
+    let entry = &scanned.entry;
+    Origin { daemon, incarnation: entry.incarnation, late: entry.late }
+}
+
 /// Offers a batch of history to a wait, in order; the event that ends it.
 fn judge(wait: &mut Wait, scanned: &Scanned) -> Option<Event> {
     let (daemon, _) = wait.sources.get(scanned.source)?.clone();
-    let entry = &scanned.entry;
+    let origin = origin(&daemon, scanned);
+    let mut sections = Sections::default();
     scanned.records().find_map(|(seq, record)| {
         let content = record.content.as_ref().ok()?;
         if !wait.event.matches(content.name.as_str()) {
             return None;
         }
-        let event =
-            publish::open(&daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)?;
+        let event = publish::open(&origin, &scanned.batch, content, seq, &mut sections)?;
         wait.judge(&event).then_some(event)
     })
 }
@@ -162,7 +168,8 @@ fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
     let Some((daemon, _)) = port.sources.get(scanned.source) else {
         return;
     };
-    let entry = &scanned.entry;
+    let origin = origin(daemon, scanned);
+    let mut sections = Sections::default();
     for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
         let Ok(content) = &record.content else {
             continue;
@@ -170,7 +177,7 @@ fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
         miss.count(&content.name);
         if port.event.matches(content.name.as_str())
             && let Some(event) =
-                publish::open(daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)
+                publish::open(&origin, &scanned.batch, content, seq, &mut sections)
         {
             miss.consider(&event, port.bound.as_ref());
         }
