@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
+use bytes::Bytes;
 use nix::sys::signal::Signal;
+use tribunal::event::decode::{Batch, Envelope, Names};
 
 use crate::emission::{Emission, PROBE, Shape, TICK};
 use crate::ours::{self, End, Interest};
@@ -69,6 +71,8 @@ pub fn all(quick: bool) -> Vec<Case> {
     let nested = Emission::of(20_000 / size.divisor, Shape::Nested);
     let loose = [None, Some(Budget::UnderFirstTry(4.0)), None];
     let mut cases = vec![
+        decoding("decoding 200 B", flat),
+        decoding("decoding 4 KiB", nested),
         throughput("200 B", flat, 1, Interest::End, &size, [
             Some(Budget::OverBare(2.0)),
             Some(Budget::UnderFirstTry(4.0)),
@@ -98,6 +102,37 @@ pub fn all(quick: bool) -> Vec<Case> {
     cases.extend([life(End::Kill, &size), restarts(&size), death(&size), idle(quick)]);
     cases.extend([memory(200_000, 12.0), memory(2_000_000, 50.0), burst(&size)]);
     cases
+}
+
+/// Lines in memory to records, without processes, pipes and files around it.
+fn decoding(title: &str, emission: Emission) -> Case {
+    let lines = Bytes::from(emission.first_lines(256 * 1024));
+    let count = memchr::memchr_iter(b'\n', &lines).count() as u64;
+    let timed = move |work: &dyn Fn() -> u64| {
+        let stretch = Stretch::begin();
+        let decoded: u64 = (0..20).map(|_| work()).sum();
+        let cost = stretch.end();
+        if decoded == 20 * count { Ok(vec![cost.cpu_us_per(decoded)]) } else { Err("lines are lost".into()) }
+    };
+    let (first, ours, of_first) = (timed, timed, lines.clone());
+    let as_value = |line: &&[u8]| serde_json::from_slice::<serde_json::Value>(line).is_ok();
+    Case {
+        rounds: 7,
+        first_try: Some(Box::new(move || {
+            first(&|| of_first.split(|byte| *byte == b'\n').filter(as_value).count() as u64)
+        })),
+        ..Case::new(
+            title,
+            vec![Metric { name: "CPU per event", unit: "µs", budget: None }],
+            Box::new(move || {
+                ours(&|| {
+                    let names = &mut Names::default();
+                    let batch = Batch::decode(lines.clone(), &Envelope::Octez, names);
+                    batch.records.iter().filter(|record| record.content.is_ok()).count() as u64
+                })
+            }),
+        )
+    }
 }
 
 /// CPU per event and events per second of `daemons` emitters at once.

@@ -94,6 +94,14 @@ impl Emission {
         Some(Self { count, shape, per_write, pause, probe_every, hold })
     }
 
+    /// The lines that it begins with, as many as fit into so many bytes.
+    pub fn first_lines(self, bytes: usize) -> Vec<u8> {
+        let mut lines = Vec::new();
+        let count = (bytes / self.shape.line_bytes()) as u64;
+        (1..=count).for_each(|level| Lines::new(TICK, self.shape).push(level, &mut lines));
+        lines
+    }
+
     /// Writes to the FIFO in `TRIBUNAL_EVENT_PIPE`.
     pub fn play(self) -> io::Result<()> {
         let path = std::env::var_os("TRIBUNAL_EVENT_PIPE")

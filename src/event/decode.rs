@@ -5,6 +5,7 @@
 
 mod envelope;
 mod split;
+mod template;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,8 +13,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use self::envelope::Opened;
 pub use self::envelope::Envelope;
 pub use self::split::{Piece, Splitter};
+use self::template::{Parts, Templates};
 use super::EventName;
 
 /// The longest line that is looked at as an event; a longer one is kept as a malformed record.
@@ -72,29 +75,20 @@ pub enum Malformed {
     Unterminated { reason: String },
 }
 
-/// Event names already seen, so that a name is allocated once and not once an event.
+/// What was seen of a source's lines: their names, so that a name is allocated once and not once an event, and what is
+/// alike in them.
 ///
 /// Bounded: a daemon that invents names pays for them itself.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// The name of the event before: as a rule, that of the next as well.
-    last: Option<EventName>,
     seen: HashMap<Box<str>, EventName>,
+    templates: Templates,
 }
 
 impl Names {
     const LIMIT: usize = 4096;
 
     fn intern(&mut self, name: &str) -> EventName {
-        if let Some(last) = self.last.as_ref().filter(|last| last.as_str() == name) {
-            return last.clone();
-        }
-        let interned = self.look_up(name);
-        self.last = Some(interned.clone());
-        interned
-    }
-
-    fn look_up(&mut self, name: &str) -> EventName {
         if let Some(known) = self.seen.get(name) {
             return known.clone();
         }
@@ -151,14 +145,32 @@ fn decode_line(
     }
     let content = match std::str::from_utf8(raw) {
         Err(error) => Err(Malformed::NotUtf8 { at: error.valid_up_to() }),
-        Ok(text) => envelope.open(text).map(|opened| Content {
-            name: names.intern(&opened.name),
-            time: opened.time,
-            section: range_of(text, opened.section, line.start),
-            payload: range_of(text, Some(opened.payload), line.start),
+        Ok(text) => open_line(text, envelope, names).map(|parts| Content {
+            name: parts.name,
+            time: parts.time.and_then(envelope::seconds),
+            section: range_of(text, parts.section, line.start),
+            payload: range_of(text, Some(parts.payload), line.start),
         }),
     };
     Some(Record { line, content })
+}
+
+fn open_line<'a>(
+    line: &'a str,
+    envelope: &Envelope,
+    names: &mut Names,
+) -> Result<Parts<'a>, Malformed> {
+    if *envelope == Envelope::Octez
+        && let Some(parts) = names.templates.open(line)
+    {
+        return Ok(parts);
+    }
+    let Opened { name, time, section, payload } = envelope.open(line)?;
+    let parts = Parts { name: names.intern(&name), time, section, payload };
+    if *envelope == Envelope::Octez {
+        names.templates.learn(line, &parts);
+    }
+    Ok(parts)
 }
 
 /// Where `part`, a subslice of `text`, stands in the batch that `text` begins at `base` of.

@@ -24,10 +24,12 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
@@ -35,15 +37,36 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over this byte, if it is the next one that is no white space.
+    #[inline]
     fn take(&mut self, byte: u8) -> Option<()> {
         self.skip_space();
         self.take_here(byte)
     }
 
+    #[inline]
     fn take_here(&mut self, byte: u8) -> Option<()> {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next.then_some(())
+    }
+
+    /// What has not been stepped over.
+    pub(super) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    /// Steps over this very text.
+    pub(super) fn text(&mut self, wanted: &str) -> Option<()> {
+        let stands_here = self.rest().starts_with(wanted);
+        self.at += wanted.len();
+        stands_here.then_some(())
+    }
+
+    /// Steps over a number.
+    pub(super) fn number(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        self.skip_number()?;
+        self.text.get(start..self.at)
     }
 
     /// Nothing but white space is left.
@@ -95,9 +118,9 @@ impl<'a> Cursor<'a> {
             b'{' if depth < MAX_DEPTH => self.skip_object(depth + 1),
             b'[' if depth < MAX_DEPTH => self.skip_array(depth + 1),
             b'-' | b'0'..=b'9' => self.skip_number(),
-            b't' => self.skip_word("true"),
-            b'f' => self.skip_word("false"),
-            b'n' => self.skip_word("null"),
+            b't' => self.text("true"),
+            b'f' => self.text("false"),
+            b'n' => self.text("null"),
             _ => None,
         }
     }
@@ -193,15 +216,10 @@ impl<'a> Cursor<'a> {
         }
         (self.at - start <= MAX_NUMBER).then_some(())
     }
-
-    fn skip_word(&mut self, word: &str) -> Option<()> {
-        let stands_here = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
-        self.at += word.len();
-        stands_here.then_some(())
-    }
 }
 
 /// Where the next byte stands that ends a run of plain characters in a string: a quote, a backslash, a control character.
+#[inline]
 fn special(bytes: &[u8], mut at: usize) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;

@@ -24,7 +24,8 @@ pub enum Envelope {
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
     pub(super) name: Cow<'a, str>,
-    pub(super) time: Option<f64>,
+    /// As it stands there: [`seconds`] tells what that is.
+    pub(super) time: Option<&'a str>,
     pub(super) section: Option<&'a str>,
     pub(super) payload: &'a str,
 }
@@ -82,7 +83,7 @@ fn plain_item<'a>(cursor: &mut Cursor<'a>) -> Option<Opened<'a>> {
     if is_null(time) || is_null(section) {
         return None;
     }
-    Some(Opened { name: Cow::Borrowed(name), time: time.and_then(seconds), section, payload })
+    Some(Opened { name: Cow::Borrowed(name), time, section, payload })
 }
 
 fn plain_event<'a>(cursor: &mut Cursor<'a>) -> Option<(&'a str, &'a str)> {
@@ -109,7 +110,7 @@ fn open_octez(line: &str) -> Result<Opened<'_>, Malformed> {
     match (name, payload, fields) {
         (Some(Name(name)), Some(payload), 1) => Ok(Opened {
             name,
-            time: item.time_stamp.map(RawValue::get).and_then(seconds),
+            time: item.time_stamp.map(RawValue::get),
             section: item.section.map(RawValue::get),
             payload: payload.get(),
         }),
@@ -173,7 +174,7 @@ impl<'de> Visitor<'de> for OneFieldVisitor {
 }
 
 /// Seconds since the epoch, from a number of seconds or an RFC 3339 text.
-fn seconds(raw: &str) -> Option<f64> {
+pub(super) fn seconds(raw: &str) -> Option<f64> {
     if let Ok(number) = raw.parse::<f64>() {
         return number.is_finite().then_some(number);
     }
@@ -193,7 +194,7 @@ fn open_fields<'a>(
         .and_then(|raw| serde_json::from_str::<Name<'a>>(raw.get()).ok())
         .ok_or(Malformed::NoEnvelope { missing: "event name" })?;
     let payload = field(whole, value).ok_or(Malformed::NoEnvelope { missing: "payload" })?;
-    let time = time.and_then(|path| field(whole, path)).map(RawValue::get).and_then(seconds);
+    let time = time.and_then(|path| field(whole, path)).map(RawValue::get);
     Ok(Opened { name: name.0, time, section: None, payload: payload.get() })
 }
 

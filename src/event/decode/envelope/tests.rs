@@ -4,8 +4,8 @@ use serde_json::Value;
 use super::{Envelope, Opened, open_octez, open_plain_octez};
 use crate::event::decode::Malformed;
 
-fn parts<'a>(opened: &'a Opened<'a>) -> (&'a str, Option<u64>, Option<&'a str>, &'a str) {
-    (&opened.name, opened.time.map(f64::to_bits), opened.section, opened.payload)
+fn parts<'a>(opened: &'a Opened<'a>) -> (&'a str, Option<&'a str>, Option<&'a str>, &'a str) {
+    (&opened.name, opened.time, opened.section, opened.payload)
 }
 
 /// Whether the line was an ordinary one; if so, both ways must have opened it alike.
