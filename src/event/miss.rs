@@ -85,3 +85,6 @@ impl Miss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,6 @@ impl Tally {
         self.last_lines.iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

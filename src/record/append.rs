@@ -273,3 +273,6 @@ impl Appender {
         Ok(bytes.into())
     }
 }
+
+#[cfg(test)]
+mod tests;
