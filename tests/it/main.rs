@@ -2,6 +2,7 @@
 
 mod death;
 mod events;
+mod full_disk;
 mod lifecycle;
 mod support;
 mod waits;
