@@ -4,6 +4,8 @@
 //! say, and a value that was walked over is one that the parser can hold. It gives up at what is rare in events: escapes
 //! in names, surrogates, very long numbers, deep nesting; and at anything malformed, for the parser to tell why.
 
+use memchr::memmem;
+
 use crate::predicate::PathElement;
 
 /// A place in a JSON text.
@@ -29,11 +31,8 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    #[inline]
     fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
-            self.at += 1;
-        }
+        self.at = after_space(self.text.as_bytes(), self.at);
     }
 
     /// Steps over this byte, if it is the next one that is no white space.
@@ -65,7 +64,7 @@ impl<'a> Cursor<'a> {
     /// Steps over a number.
     pub(super) fn number(&mut self) -> Option<&'a str> {
         let start = self.at;
-        self.skip_number()?;
+        self.at = number_end(self.text.as_bytes(), start)?;
         self.text.get(start..self.at)
     }
 
@@ -108,114 +107,144 @@ impl<'a> Cursor<'a> {
     pub(super) fn value(&mut self) -> Option<&'a str> {
         self.skip_space();
         let start = self.at;
-        self.skip_value(0)?;
+        self.at = value_end(self.text.as_bytes(), start)?;
         self.text.get(start..self.at)
     }
+}
 
-    fn skip_value(&mut self, depth: u32) -> Option<()> {
-        match self.peek()? {
-            b'"' => self.skip_string(),
-            b'{' if depth < MAX_DEPTH => self.skip_object(depth + 1),
-            b'[' if depth < MAX_DEPTH => self.skip_array(depth + 1),
-            b'-' | b'0'..=b'9' => self.skip_number(),
-            b't' => self.text("true"),
-            b'f' => self.text("false"),
-            b'n' => self.text("null"),
-            _ => None,
-        }
-    }
-
-    fn skip_object(&mut self, depth: u32) -> Option<()> {
-        self.at += 1;
-        if self.take(b'}').is_some() {
-            return Some(());
-        }
-        loop {
-            self.skip_space();
-            self.skip_string()?;
-            self.take(b':')?;
-            self.skip_space();
-            self.skip_value(depth)?;
-            if self.take(b',').is_none() {
-                return self.take(b'}');
-            }
-        }
-    }
-
-    fn skip_array(&mut self, depth: u32) -> Option<()> {
-        self.at += 1;
-        if self.take(b']').is_some() {
-            return Some(());
-        }
-        loop {
-            self.skip_space();
-            self.skip_value(depth)?;
-            if self.take(b',').is_none() {
-                return self.take(b']');
-            }
-        }
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        self.take_here(b'"')?;
-        loop {
-            self.at = special(self.text.as_bytes(), self.at)?;
-            match self.peek()? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
+/// Where the value ends that begins here.
+fn value_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    // The arrays and objects around, innermost lowest: 1 is an object.
+    let (mut around, mut depth) = (0_u64, 0);
+    loop {
+        at = match bytes.get(at)? {
+            b'"' => string_end(bytes, at + 1)?,
+            open @ (b'{' | b'[') => {
+                let is_object = *open == b'{';
+                at = after_space(bytes, at + 1);
+                if *bytes.get(at)? == if is_object { b'}' } else { b']' } {
+                    at + 1
+                } else {
+                    if depth == MAX_DEPTH {
+                        return None;
+                    }
+                    around = around << 1 | u64::from(is_object);
+                    depth += 1;
+                    if is_object {
+                        at = after_name(bytes, at)?;
+                    }
+                    continue;
                 }
-                b'\\' => self.skip_escape()?,
+            }
+            b'-' | b'0'..=b'9' => number_end(bytes, at)?,
+            b't' => word_end(bytes, at, b"true")?,
+            b'f' => word_end(bytes, at, b"false")?,
+            b'n' => word_end(bytes, at, b"null")?,
+            _ => return None,
+        };
+        // Behind a value: the ends of what is around it, then a comma and the next one.
+        loop {
+            if depth == 0 {
+                return Some(at);
+            }
+            at = after_space(bytes, at);
+            let in_object = around & 1 == 1;
+            match bytes.get(at)? {
+                b',' => {
+                    at = after_space(bytes, at + 1);
+                    if in_object {
+                        at = after_name(bytes, at)?;
+                    }
+                    break;
+                }
+                b'}' if in_object => {}
+                b']' if !in_object => {}
                 _ => return None,
             }
+            at += 1;
+            around >>= 1;
+            depth -= 1;
         }
     }
+}
 
-    fn skip_escape(&mut self) -> Option<()> {
-        let escape = self.text.as_bytes().get(self.at + 1)?;
-        match escape {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
-            b'u' => {
-                let digits = self.text.as_bytes().get(self.at + 2..self.at + 6)?;
-                let is_surrogate = matches!(digits, [b'd' | b'D', b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
-                if is_surrogate || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return None;
-                }
-                self.at += 6;
-            }
+#[inline]
+fn after_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\t' | b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value begins whose field's name begins here.
+#[inline]
+fn after_name(bytes: &[u8], at: usize) -> Option<usize> {
+    if *bytes.get(at)? != b'"' {
+        return None;
+    }
+    let at = after_space(bytes, string_end(bytes, at + 1)?);
+    (*bytes.get(at)? == b':').then(|| after_space(bytes, at + 1))
+}
+
+/// Behind the closing quote of the string whose first character stands here.
+#[inline]
+fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at = special(bytes, at)?;
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(bytes, at)?,
             _ => return None,
         }
-        Some(())
     }
+}
 
-    fn skip_digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
+fn escape_end(bytes: &[u8], at: usize) -> Option<usize> {
+    match bytes.get(at + 1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
+        b'u' => {
+            let digits = bytes.get(at + 2..at + 6)?;
+            let is_surrogate = matches!(digits, [b'd' | b'D', second, ..] if *second >= b'8');
+            let legal = !is_surrogate && digits.iter().all(u8::is_ascii_hexdigit);
+            legal.then_some(at + 6)
         }
-        self.at - start
+        _ => None,
     }
+}
 
-    fn skip_number(&mut self) -> Option<()> {
-        let start = self.at;
-        self.at += usize::from(self.peek() == Some(b'-'));
-        let leading_zero = self.peek() == Some(b'0');
-        let digits = self.skip_digits();
-        if digits == 0 || (leading_zero && digits > 1) {
+fn digits_end(bytes: &[u8], mut at: usize) -> usize {
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
+#[inline]
+fn number_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let first = start + usize::from(bytes.get(start) == Some(&b'-'));
+    let mut at = digits_end(bytes, first);
+    if at == first || (bytes[first] == b'0' && at > first + 1) {
+        return None;
+    }
+    if bytes.get(at) == Some(&b'.') {
+        let first = at + 1;
+        at = digits_end(bytes, first);
+        if at == first {
             return None;
         }
-        if self.take_here(b'.').is_some() && self.skip_digits() == 0 {
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        let first = at + 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        at = digits_end(bytes, first);
+        if !(1..=2).contains(&(at - first)) {
             return None;
         }
-        if let Some(b'e' | b'E') = self.peek() {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
-            if !(1..=2).contains(&self.skip_digits()) {
-                return None;
-            }
-        }
-        (self.at - start <= MAX_NUMBER).then_some(())
     }
+    (at - start <= MAX_NUMBER).then_some(at)
+}
+
+fn word_end(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    bytes.get(at..)?.starts_with(word).then_some(at + word.len())
 }
 
 /// Where the next byte stands that ends a run of plain characters in a string: a quote, a backslash, a control character.
@@ -254,8 +283,48 @@ pub(super) enum Field<'a> {
     Str(&'a str),
 }
 
+/// Finds one field in the payloads of many events.
+#[derive(Debug)]
+pub(super) struct FieldFinder {
+    path: Vec<PathElement>,
+    /// The field's name as it stands in a text without escapes; for a field of the payload itself.
+    quoted: Option<memmem::Finder<'static>>,
+}
+
+impl FieldFinder {
+    pub(super) fn new(path: &[PathElement]) -> Self {
+        let quoted = match path {
+            [PathElement::Field(name)] => Some(serde_json::Value::from(name.as_str()).to_string()),
+            _ => None,
+        };
+        let quoted = quoted.map(|quoted| memmem::Finder::new(&quoted).into_owned());
+        Self { path: path.to_vec(), quoted }
+    }
+
+    /// The field in this payload, which the decoder has found to be a value.
+    pub(super) fn find<'a>(&self, payload: &'a str) -> Option<Field<'a>> {
+        self.glance(payload).or_else(|| field(payload, &self.path))
+    }
+
+    /// Decides the common cases by searching for the name: it stands nowhere, or in front and nowhere else.
+    fn glance<'a>(&self, payload: &'a str) -> Option<Field<'a>> {
+        let quoted = self.quoted.as_ref()?;
+        if memchr::memchr(b'\\', payload.as_bytes()).is_some() {
+            return None;
+        }
+        let Some(at) = quoted.find(payload.as_bytes()) else {
+            return Some(Field::Nothing);
+        };
+        let rest = payload.get(at + quoted.needle().len()..)?;
+        if payload.get(..at)? != "{" || quoted.find(rest.as_bytes()).is_some() {
+            return None;
+        }
+        scalar(Cursor::new(rest.strip_prefix(':')?).value()?)
+    }
+}
+
 /// The field at this path of a payload. Of fields with one name the last counts, as for the parser.
-pub(super) fn field<'a>(payload: &'a str, path: &[PathElement]) -> Option<Field<'a>> {
+fn field<'a>(payload: &'a str, path: &[PathElement]) -> Option<Field<'a>> {
     let mut value = Cursor::new(payload).value()?;
     for step in path {
         let mut cursor = Cursor::new(value);

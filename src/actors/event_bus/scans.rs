@@ -17,6 +17,11 @@ use crate::record::RecordError;
 /// The work of one slice. Everything else in the harness's thread waits for as long.
 const SLICE: Duration = Duration::from_millis(1);
 
+/// A wait that fails is told what came nearest among so many of the last records, which are read in a fraction of a
+/// second. Waits that fail together share them, so that a thousand do not take minutes.
+const LOOK_BACK: u64 = 100_000;
+const LEAST_LOOK_BACK: u64 = 200;
+
 #[derive(Debug)]
 pub(super) struct ScanJob {
     scan: Scan,
@@ -65,12 +70,18 @@ impl EventBus {
         self.step_scans(ctx);
     }
 
-    /// Fails a wait, as soon as it is known what came nearest.
+    /// Fails a wait, as soon as it is known what came nearest of what came last.
     pub(super) fn explain(&mut self, port: Port, why: Why, ctx: &mut Context<Self>) {
         let until = self.next_seq();
-        let from = port.sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
+        let share = (LOOK_BACK / (self.scans.len() as u64 + 1)).max(LEAST_LOOK_BACK);
+        let earliest = Seq(until.0.saturating_sub(share));
+        let mut sources = port.sources.clone();
+        for (_, from) in &mut sources {
+            *from = earliest.max(*from);
+        }
+        let from = sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
         let miss = Miss { from, to: until, ..Miss::default() };
-        let scan = Scan::new(self.scan_sources(&port.sources));
+        let scan = Scan::new(self.scan_sources(&sources));
         let purpose = Purpose::Explain { port: Box::new(port), why, miss, until };
         self.scans.push_back(ScanJob { scan, purpose });
         self.step_scans(ctx);

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{Field, field, is_plain};
+use super::{Field, FieldFinder, field, is_plain};
 use crate::predicate::{PathElement, Predicate};
 
 #[test]
@@ -40,6 +40,26 @@ fn a_field_is_found_where_the_parser_would_find_it() {
     }
     assert_eq!(field("42", &[]), Some(Field::Int(42)));
     assert_eq!(field("{\"a\\n\":1,\"a\":2}", &path(&["a"])), None);
+}
+
+#[test]
+fn a_name_in_front_is_found_without_a_walk_and_one_that_may_be_something_else_is_not() {
+    let finder = FieldFinder::new(&[PathElement::Field("level".into())]);
+    for (payload, wanted) in [
+        (r#"{"level":7,"a":"x"}"#, Some(Field::Int(7))),
+        (r#"{"level":"x"}"#, Some(Field::Str("x"))),
+        (r#"{"level":[1]}"#, Some(Field::Nothing)),
+        (r#"{"level":7,"level":8}"#, Some(Field::Int(8))),
+        (r#"{"level":7,"a":"level"}"#, Some(Field::Int(7))),
+        (r#"{"a":{"level":7}}"#, Some(Field::Nothing)),
+        (r#"{"a":7,"level":8}"#, Some(Field::Int(8))),
+        (r#"["level"]"#, Some(Field::Nothing)),
+        (r#""level""#, Some(Field::Nothing)),
+        ("{\"lev\\u0065l\":7}", None),
+        (r#"{"level":7.0}"#, None),
+    ] {
+        assert_eq!(finder.find(payload), wanted, "{payload}");
+    }
 }
 
 /// JSON texts, and such with a few bytes changed.
@@ -92,15 +112,17 @@ proptest! {
         let source = if deeper { format!("{name}.a == 1") } else { format!("{name} == 1") };
         let comparison = Predicate::parse(&source).unwrap().comparison(&()).unwrap();
         let wanted = comparison.field(&value);
-        match field(&text, &comparison.path) {
-            Some(Field::Int(int)) => {
-                prop_assert_eq!(wanted.and_then(Value::as_number).and_then(|n| n.as_i128()), Some(int));
+        for found in [field(&text, &comparison.path), FieldFinder::new(&comparison.path).find(&text)] {
+            match found {
+                Some(Field::Int(int)) => {
+                    prop_assert_eq!(wanted.and_then(Value::as_number).and_then(|n| n.as_i128()), Some(int));
+                }
+                Some(Field::Str(text)) => prop_assert_eq!(wanted.and_then(Value::as_str), Some(text)),
+                Some(Field::Nothing) => {
+                    prop_assert!(!wanted.is_some_and(|found| found.is_number() || found.is_string()));
+                }
+                None => {}
             }
-            Some(Field::Str(text)) => prop_assert_eq!(wanted.and_then(Value::as_str), Some(text)),
-            Some(Field::Nothing) => {
-                prop_assert!(!wanted.is_some_and(|found| found.is_number() || found.is_string()));
-            }
-            None => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Test, WaiterId, Waits};
 use crate::event::Event;
-use crate::event::raw::{self, Field};
+use crate::event::raw::{Field, FieldFinder};
 use crate::predicate::{Comparison, ComparisonOp, Constant, PathElement};
 
 #[derive(Debug, Default)]
@@ -20,8 +20,9 @@ pub(super) struct Bucket {
 #[derive(Debug)]
 struct FieldIndex {
     path: Vec<PathElement>,
-    /// A comparison to extract the field with.
+    /// Extracts the field from a parsed payload, and from the text of one.
     sample: Comparison,
+    finder: FieldFinder,
     /// `field >= key`
     at_least: Thresholds,
     /// `field <= key`
@@ -132,6 +133,7 @@ impl FieldIndex {
     fn new(sample: Comparison) -> Self {
         Self {
             path: sample.path.clone(),
+            finder: FieldFinder::new(&sample.path),
             sample,
             at_least: Thresholds::new(),
             at_most: Thresholds::new(),
@@ -173,7 +175,7 @@ impl FieldIndex {
     }
 
     fn may_want(&self, payload: &str) -> bool {
-        match raw::field(payload, &self.path) {
+        match self.finder.find(payload) {
             Some(Field::Int(int)) => self.satisfied_by(int).next().is_some(),
             Some(Field::Str(text)) => self.equal_text.contains_key(text),
             // The comparison with another type, or with nothing, is unknown.
