@@ -20,15 +20,15 @@ use std::time::Duration;
 
 pub use self::accuser::{Accuser, AccuserBuilder};
 pub use self::client::{Baked, Client, ClientError};
+use self::core::Core;
 pub use self::daemon::{Daemon, Grace};
 pub use self::exec::ExecOutput;
 pub use self::node::{Node, NodeBuilder, RpcAnswer, RpcError};
 pub use self::observe::EventReceiver;
 pub use self::programs::{OctezSource, ProgramsError};
+use self::start::Thread;
 pub use self::start::{Builder, StartError, Summary};
 pub use self::wait::{Mapped, Unfulfilled, WaitError, WaitFor, Waiter, Wanted};
-use self::core::Core;
-use self::start::Thread;
 pub use crate::actors::command::{CommandError, Done};
 pub use crate::actors::daemon::{DaemonStatus, IncarnationStatus};
 pub use crate::actors::event_bus::{Surveyed, SurveyedDaemon};
@@ -50,7 +50,13 @@ pub enum InitError {
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("it was not ready")]
-    NotReady(#[source] WaitError),
+    NotReady(#[source] Box<WaitError>),
+}
+
+impl InitError {
+    fn not_ready(error: WaitError) -> Self {
+        Self::NotReady(Box::new(error))
+    }
 }
 
 /// A running harness: its daemons, their event log, and the thread that drives them.
@@ -61,6 +67,7 @@ pub struct Harness {
 }
 
 impl Harness {
+    /// How to start one.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -83,6 +90,26 @@ impl Harness {
     /// Makes any daemon known. Nothing runs yet.
     pub async fn create(&self, spec: DaemonSpec) -> Result<Daemon, CommandError> {
         Daemon::create(Arc::clone(&self.core), spec).await
+    }
+
+    /// Makes a node known from its options and the specification that came of them.
+    pub async fn create_node(
+        &self,
+        options: crate::octez::NodeOptions,
+        spec: DaemonSpec,
+    ) -> Result<Node, InitError> {
+        self.core.programs.available()?;
+        Ok(Node::from_parts(self.create(spec).await?, options))
+    }
+
+    /// Whether this run has Octez programs; which of them are there shows when they are spawned.
+    pub fn octez_programs(&self) -> Result<(), ProgramsError> {
+        self.core.programs.available()
+    }
+
+    /// Reads what every pipe holds now. Afterwards whatever was written before the call is in the log.
+    pub async fn settle(&self) {
+        self.core.settle().await;
     }
 
     /// A daemon that was made known before.
@@ -117,6 +144,12 @@ impl Harness {
         self.core.directory(name)
     }
 
+    /// The FIFO that the daemon's living incarnation writes to; of one that does not run, the next one's.
+    pub fn event_pipe(&self, daemon: &DaemonName) -> std::path::PathBuf {
+        self.core.event_pipe(daemon)
+    }
+
+    /// What tells this run from all others: the value of `TRIBUNAL_RUN` in the environment of everything that it starts.
     pub fn run_id(&self) -> &str {
         self.core.run_id.as_str()
     }
@@ -129,6 +162,11 @@ impl Harness {
     /// Appends a line to the run's `log.jsonl`.
     pub fn note(&self, what: What) {
         self.core.note(what);
+    }
+
+    /// Why recording stopped, if it did: the disk of the run directory is full, as a rule.
+    pub fn recording_failure(&self) -> Option<String> {
+        self.core.recording.get()
     }
 
     /// What is known of each daemon's events, and whether recording still works.
@@ -156,6 +194,27 @@ impl Harness {
     /// As [`shutdown`](Self::shutdown), with SIGKILL at once.
     pub async fn shutdown_now(mut self) -> Result<Summary, StartError> {
         self.shut_down(Grace(Duration::ZERO)).await
+    }
+
+    /// As [`shutdown`](Self::shutdown), with this grace; when `urgent` resolves before the daemons have ended, SIGKILL.
+    pub async fn shutdown_within(
+        mut self,
+        grace: Duration,
+        urgent: impl Future<Output = ()>,
+    ) -> Result<Summary, StartError> {
+        let supervisor = self.core.supervisor.clone();
+        let down = self.shut_down(Grace(grace));
+        let hurry = async {
+            urgent.await;
+            let (reply, _) = tokio::sync::oneshot::channel();
+            supervisor
+                .do_send(crate::actors::supervisor::Shutdown { grace: Duration::ZERO, reply });
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            summary = down => summary,
+            () = hurry => Err(StartError::Gone),
+        }
     }
 
     async fn shut_down(&mut self, grace: Grace) -> Result<Summary, StartError> {

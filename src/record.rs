@@ -13,7 +13,7 @@ mod read;
 
 use std::path::PathBuf;
 
-pub use self::append::Recorder;
+pub use self::append::{Recorder, RecordingFailure};
 pub use self::layout::RunDir;
 pub use self::read::{EnvelopeNote, Note, RecordedRun, What};
 

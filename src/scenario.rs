@@ -13,6 +13,7 @@ pub mod job;
 mod load;
 pub mod model;
 mod parse;
+pub mod play;
 pub mod result;
 pub mod schema;
 mod source;

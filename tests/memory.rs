@@ -5,17 +5,17 @@ use std::time::Duration;
 use tribunal::daemon::{CommandLine, DaemonName, DaemonSpec};
 use tribunal::harness::Harness;
 
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The whole number takes a debug build half a minute.
 const EVENTS: u64 = if cfg!(debug_assertions) { 400_000 } else { 2_000_000 };
 const LINE_BYTES: u64 = 200;
 
 /// Resident memory of this process, in KiB.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
+fn resident_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[test]
@@ -29,12 +29,12 @@ fn millions_of_events_are_in_the_run_directory_and_not_in_memory() {
         let name = DaemonName::new("talkative").unwrap();
         let spec = DaemonSpec::process(name.clone(), CommandLine::new(words));
         let daemon = harness.create(spec).await.unwrap();
-        let before = resident_kib();
+        let before = resident_kib().unwrap();
         let last = daemon.wait_for("tick.v0").matching(&format!("i == {EVENTS}")).unwrap();
         daemon.run().await.unwrap();
         last.within(TIMEOUT).await.unwrap();
         let survey = harness.survey().await;
-        let grown = resident_kib().saturating_sub(before);
+        let grown = resident_kib().unwrap().saturating_sub(before);
         assert!(grown < 50 * 1024, "{EVENTS} events took {grown} KiB");
 
         assert_eq!(survey.daemons[&name].events, EVENTS);
@@ -44,7 +44,7 @@ fn millions_of_events_are_in_the_run_directory_and_not_in_memory() {
         let middle = daemon.wait_for("tick.v0").matching(&format!("i == {}", EVENTS / 2)).unwrap();
         let middle = middle.since(daemon.first().unwrap()).within(TIMEOUT).await.unwrap();
         assert_eq!(middle.value["i"], EVENTS / 2);
-        let grown = resident_kib().saturating_sub(before);
+        let grown = resident_kib().unwrap().saturating_sub(before);
         assert!(grown < 50 * 1024, "reading them back took {grown} KiB");
         harness.shutdown_now().await.unwrap();
     });

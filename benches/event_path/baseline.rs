@@ -161,7 +161,8 @@ async fn read_events(
         let Ok(mut line) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
-        let Some(Value::Object(event)) = line.pointer_mut("/fd-sink-item.v0/event").map(Value::take)
+        let Some(Value::Object(event)) =
+            line.pointer_mut("/fd-sink-item.v0/event").map(Value::take)
         else {
             continue;
         };

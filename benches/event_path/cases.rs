@@ -73,17 +73,23 @@ pub fn all(quick: bool) -> Vec<Case> {
     let mut cases = vec![
         decoding("decoding 200 B", flat),
         decoding("decoding 4 KiB", nested),
-        throughput("200 B", flat, 1, Interest::End, &size, [
-            Some(Budget::OverBare(2.0)),
-            Some(Budget::UnderFirstTry(4.0)),
-            None,
-        ]),
+        throughput(
+            "200 B",
+            flat,
+            1,
+            Interest::End,
+            &size,
+            [Some(Budget::OverBare(2.0)), Some(Budget::UnderFirstTry(4.0)), None],
+        ),
         throughput("200 B, 100 lines a write", batched, 1, Interest::End, &size, loose),
-        throughput("4 KiB, nested", nested, 1, Interest::End, &size, [
-            None,
-            Some(Budget::UnderFirstTry(10.0)),
-            None,
-        ]),
+        throughput(
+            "4 KiB, nested",
+            nested,
+            1,
+            Interest::End,
+            &size,
+            [None, Some(Budget::UnderFirstTry(10.0)), None],
+        ),
     ];
     let unburdened = [None, None, Some(Budget::OverUnburdened(1.3))];
     for (title, interest, budgets) in [
@@ -112,7 +118,11 @@ fn decoding(title: &str, emission: Emission) -> Case {
         let stretch = Stretch::begin();
         let decoded: u64 = (0..20).map(|_| work()).sum();
         let cost = stretch.end();
-        if decoded == 20 * count { Ok(vec![cost.cpu_us_per(decoded)]) } else { Err("lines are lost".into()) }
+        if decoded == 20 * count {
+            Ok(vec![cost.cpu_us_per(decoded)])
+        } else {
+            Err("lines are lost".into())
+        }
     };
     let (first, ours, of_first) = (timed, timed, lines.clone());
     let as_value = |line: &&[u8]| serde_json::from_slice::<serde_json::Value>(line).is_ok();

@@ -131,7 +131,8 @@ fn add(daemon: &Daemon, interest: Interest) -> Result<Vec<Pending>, Failure> {
 pub fn latencies(emission: Emission, name: &str) -> Result<Vec<f64>, Failure> {
     with_harness(|harness| async move {
         let daemon = create(&harness, "emitter", emission).await?;
-        let events = if name == PROBE { emission.count / emission.probe_every } else { emission.count };
+        let events =
+            if name == PROBE { emission.count / emission.probe_every } else { emission.count };
         let mut latencies = Vec::new();
         let mut wait = daemon.wait_for(name).into_future();
         daemon.run().await?;
@@ -148,7 +149,9 @@ pub fn latencies(emission: Emission, name: &str) -> Result<Vec<f64>, Failure> {
 
 /// From the first write of a process to its waiter, in microseconds.
 pub fn first_event(times: usize) -> Result<Vec<f64>, Failure> {
-    (0..times).map(|_| Ok(latencies(Emission::of(1, crate::emission::Shape::Stamped), TICK)?[0])).collect()
+    (0..times)
+        .map(|_| Ok(latencies(Emission::of(1, crate::emission::Shape::Stamped), TICK)?[0]))
+        .collect()
 }
 
 const WILLING: Emission = Emission {

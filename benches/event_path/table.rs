@@ -56,9 +56,7 @@ impl Row {
     fn judged(&self) -> Option<(String, bool)> {
         let unit = self.metric.unit;
         Some(match self.metric.budget? {
-            Budget::OverBare(times) => {
-                (format!("≤ {times} × bare"), self.over_bare()? <= times)
-            }
+            Budget::OverBare(times) => (format!("≤ {times} × bare"), self.over_bare()? <= times),
             Budget::UnderFirstTry(times) => {
                 (format!("≥ {times} × better"), self.under_first_try()? >= times)
             }

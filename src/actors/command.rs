@@ -28,7 +28,7 @@ pub enum CommandError {
     #[error("there is already a daemon called {daemon}")]
     NameTaken { daemon: DaemonName },
     #[error("{daemon} cannot be spawned")]
-    Spawn { daemon: DaemonName, source: SpawnError },
+    Spawn { daemon: DaemonName, source: Box<SpawnError> },
     #[error("{daemon} has no event pipe")]
     Pipe { daemon: DaemonName, source: PipeError },
     #[error("{daemon}: `{command}` ended with {status}: {stderr}")]

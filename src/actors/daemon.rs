@@ -18,16 +18,16 @@ mod spawn;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use actix::SpawnHandle;
+use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use self::death::Judge;
-pub(crate) use self::spawn::surround;
+pub(crate) use self::death::{Judge, SettlePipes};
+pub(crate) use self::spawn::{pipe_path, surround};
 use super::command::{CommandError, Done};
 use super::event_bus::{Append, EventBus, LogEnd};
 use super::event_pipe::EventPipe;
@@ -38,6 +38,7 @@ use crate::event::Seq;
 use crate::event::waiters::WaiterId;
 use crate::host::guardian::Guardian;
 use crate::host::pipe::PipeBudget;
+use crate::host::ports::Ports;
 use crate::host::process::Process;
 
 /// What all daemons of a harness share; cheap to clone.
@@ -46,6 +47,7 @@ pub(crate) struct Surroundings {
     /// Owned by the harness's thread; gone when the run is over.
     pub(crate) guardian: Weak<Guardian>,
     pub(crate) budget: PipeBudget,
+    pub(crate) ports: Arc<Mutex<Ports>>,
     pub(crate) temp_dir: PathBuf,
     /// Environment that every process of the run gets: the marker, and PATH with the run's programs first.
     pub(crate) env: Arc<[(OsString, OsString)]>,
@@ -68,6 +70,10 @@ impl WaiterIds {
 #[derive(Clone, Debug)]
 pub struct DaemonStatus {
     pub state: State,
+    /// The newest incarnation's number, also of one that did not come about; 0 before the first run.
+    pub incarnation: Incarnation,
+    /// Exit codes that are no failure.
+    pub success: Vec<i32>,
     /// Of the living incarnation.
     pub pid: Option<i32>,
     /// Where the newest incarnation's first record stands in the log.
@@ -83,6 +89,8 @@ pub struct IncarnationStatus {
     pub pid: i32,
     pub started: Instant,
     pub exited: Option<(Instant, ExitReason)>,
+    /// The restart policy answered its death with another one.
+    pub restarted: bool,
 }
 
 #[derive(Debug)]
@@ -101,6 +109,8 @@ pub(crate) struct Daemon {
     starters: Vec<Port>,
     /// Answered when the death under way has been judged.
     enders: Vec<(Port, Seq)>,
+    /// Told when the death under way has been judged, and so all that was written has been read.
+    settlers: Vec<oneshot::Sender<()>>,
     /// Preparation, back-off or grace under way.
     pending: Option<SpawnHandle>,
     grace: Duration,
@@ -108,7 +118,7 @@ pub(crate) struct Daemon {
     restarting_by_policy: bool,
     /// Said before it was ready that its address is in use.
     address_in_use: Option<Incarnation>,
-    /// The incarnation that was already run once more because of that.
+    /// It was already run once more because of that, since the test last ran it.
     tried_again: bool,
     _guard: PanicGuard,
 }
@@ -124,8 +134,14 @@ impl Daemon {
         around: Surroundings,
     ) -> (Self, watch::Receiver<DaemonStatus>) {
         let lifecycle = Lifecycle::new();
-        let status =
-            DaemonStatus { state: lifecycle.state(), pid: None, first: None, incarnations: vec![] };
+        let status = DaemonStatus {
+            state: lifecycle.state(),
+            incarnation: lifecycle.incarnation(),
+            success: spec.success.clone(),
+            pid: None,
+            first: None,
+            incarnations: Vec::new(),
+        };
         let (status, receiver) = watch::channel(status);
         let guard = around.latch.guard("Daemon");
         let grace = spec.grace;
@@ -140,6 +156,7 @@ impl Daemon {
             pipes: Vec::new(),
             starters: Vec::new(),
             enders: Vec::new(),
+            settlers: Vec::new(),
             pending: None,
             grace,
             restarting_by_policy: false,
@@ -163,7 +180,8 @@ impl Daemon {
 
     fn carry_out(&mut self, action: Action, ctx: &mut Context<Self>) {
         match action {
-            Action::Nothing => {}
+            // The last two are told to the bus where the record of the death is appended.
+            Action::Nothing | Action::Finish | Action::GiveUp => {}
             Action::Prepare(incarnation) => self.prepare(incarnation, ctx),
             Action::Terminate => self.ask_to_end(ctx),
             Action::Kill => self.kill(),
@@ -173,8 +191,6 @@ impl Daemon {
             Action::Drain(reason) => self.drain(reason, ctx),
             Action::RestartAt(at) => self.restart_at(at, ctx),
             Action::Cancel => self.cancel(ctx),
-            // Told to the bus where the record of the death is appended.
-            Action::Finish | Action::GiveUp => {}
         }
     }
 
@@ -241,6 +257,7 @@ impl Daemon {
         self.status.send_if_modified(|status| {
             let changed = status.state != state || status.pid != pid;
             status.state = state;
+            status.incarnation = self.lifecycle.incarnation();
             status.pid = pid;
             changed
         });
@@ -280,7 +297,8 @@ impl Handler<Order> for Daemon {
     fn handle(&mut self, order: Order, ctx: &mut Context<Self>) {
         let Order { request, spec, grace, reply } = order;
         let position = self.around.log_end.get();
-        let was_ending = matches!(self.lifecycle.state(), State::Ending { .. } | State::Draining { .. });
+        let was_ending =
+            matches!(self.lifecycle.state(), State::Ending { .. } | State::Draining { .. });
         let action = match self.lifecycle.request(request) {
             Ok(action) => action,
             Err(refused) => {
@@ -291,11 +309,15 @@ impl Handler<Order> for Daemon {
             }
         };
         if let Some(spec) = spec {
+            self.status.send_modify(|status| status.success.clone_from(&spec.success));
             self.spec = *spec;
         }
         self.grace = grace.unwrap_or(self.spec.grace);
         match request {
-            Request::Run | Request::Restart => self.starters.push(reply),
+            Request::Run | Request::Restart => {
+                self.tried_again = false;
+                self.starters.push(reply);
+            }
             Request::Terminate | Request::Kill | Request::Crash { .. } | Request::Shutdown
                 if was_ending || matches!(action, Action::Terminate | Action::Kill) =>
             {

@@ -17,11 +17,11 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
-pub(crate) use self::publish::{Append, Output, Overlong, Publish};
-pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, Why};
 use self::publish::Sections;
+pub(crate) use self::publish::{Append, Output, Overlong, Publish};
 use self::scans::ScanJob;
 use self::waits::Port;
+pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, Why};
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Kind};
 use crate::event::decode::Envelope;
@@ -184,12 +184,13 @@ impl std::fmt::Debug for Sink {
 #[derive(Debug)]
 struct Observer {
     daemon: Option<DaemonName>,
+    lifecycle: bool,
     sink: Sink,
 }
 
 impl Observer {
     fn watches(&self, daemon: &DaemonName) -> bool {
-        self.daemon.as_ref().is_none_or(|watched| watched == daemon)
+        !self.lifecycle && self.daemon.as_ref().is_none_or(|watched| watched == daemon)
     }
 
     /// False when nobody listens any more.
@@ -216,6 +217,8 @@ impl Observer {
 #[rtype(result = "()")]
 pub(crate) struct Observe {
     pub(crate) daemon: Option<DaemonName>,
+    /// Show `tribunal.*` records, and nothing else.
+    pub(crate) lifecycle: bool,
     pub(crate) sink: Sink,
 }
 
@@ -223,12 +226,16 @@ impl Handler<Observe> for EventBus {
     type Result = ();
 
     fn handle(&mut self, observe: Observe, _: &mut Context<Self>) {
-        self.observers.push(Observer { daemon: observe.daemon, sink: observe.sink });
+        let Observe { daemon, lifecycle, sink } = observe;
+        self.observers.push(Observer { daemon, lifecycle, sink });
     }
 }
 
 /// Told of complete lines of a daemon's output, as they come.
-pub(crate) struct Listener(pub(crate) Box<dyn FnMut(&DaemonName, &[u8]) + Send>);
+pub(crate) struct Listener(pub(crate) Hear);
+
+/// What is called with them.
+pub(crate) type Hear = Box<dyn FnMut(&DaemonName, &[u8]) + Send>;
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -331,5 +338,26 @@ impl Handler<Finish> for EventBus {
         self.recorder.flush();
         // As above.
         let _ = finish.reply.send(());
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod tests_support {
+    use actix::{Context, Handler, Message};
+
+    /// Asks whether no scan is under way.
+    #[derive(Debug, Message)]
+    #[rtype(result = "bool")]
+    pub(super) struct Idle;
+
+    impl Handler<Idle> for super::EventBus {
+        type Result = bool;
+
+        fn handle(&mut self, _: Idle, _: &mut Context<Self>) -> bool {
+            self.scans.is_empty()
+        }
     }
 }

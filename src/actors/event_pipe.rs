@@ -112,6 +112,8 @@ pub(crate) struct EventPipe {
     /// A batch is with the bus.
     in_flight: bool,
     draining: Option<Draining>,
+    /// Drains asked for while one was under way.
+    queued: VecDeque<Drain>,
     /// The incarnation has ended and its pipe was drained.
     late: bool,
     closed: bool,
@@ -122,6 +124,7 @@ pub(crate) struct EventPipe {
 struct Draining {
     /// Bytes that were in the pipe when the drain began and have not been read.
     left: Option<usize>,
+    last: bool,
     reply: oneshot::Sender<()>,
 }
 
@@ -148,6 +151,7 @@ impl EventPipe {
             overlong: 0,
             in_flight: false,
             draining: None,
+            queued: VecDeque::new(),
             late: false,
             closed: false,
             _guard: latch.guard("EventPipe"),
@@ -323,23 +327,41 @@ impl EventPipe {
 
     /// All that was in the pipe has been sent and taken. Half a line will not get its other half any more.
     fn finish_drain(&mut self, ctx: &mut Context<Self>) {
-        if let Some(rest) = self.splitter.finish() {
+        let is_last = self.draining.as_ref().is_none_or(|draining| draining.last);
+        if is_last && let Some(rest) = self.splitter.finish() {
             self.pieces.push_back(rest);
             self.send_next(ctx);
             return;
         }
         if let Some(draining) = self.draining.take() {
-            self.late = true;
-            if let Some(source) = &mut self.source {
-                source.release_writer();
+            if draining.last {
+                self.late = true;
+                if let Some(source) = &mut self.source {
+                    source.release_writer();
+                }
             }
             // The daemon's actor may have been stopped meanwhile.
             let _ = draining.reply.send(());
         }
-        if self.closed {
-            ctx.stop();
-        } else {
+        if let Some(next) = self.queued.pop_front() {
+            self.begin_drain(next, ctx);
+            return;
+        }
+        if !self.closed {
             self.await_readable(ctx);
+        } else if self.late {
+            ctx.stop();
+        }
+    }
+
+    fn begin_drain(&mut self, drain: Drain, ctx: &mut Context<Self>) {
+        self.draining = Some(Draining { left: None, last: drain.last, reply: drain.reply });
+        if self.closed {
+            self.finish_drain(ctx);
+        } else if self.source.is_none() {
+            self.called_back.notify_one();
+        } else {
+            self.read(ctx);
         }
     }
 
@@ -365,10 +387,12 @@ impl Actor for EventPipe {
     }
 }
 
-/// The incarnation has exited: reads what is there, then answers.
+/// Reads what is there now, then answers.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Drain {
+    /// The incarnation has exited: half a line gets no other half any more, and what comes later is late.
+    pub(crate) last: bool,
     pub(crate) reply: oneshot::Sender<()>,
 }
 
@@ -376,13 +400,10 @@ impl Handler<Drain> for EventPipe {
     type Result = ();
 
     fn handle(&mut self, drain: Drain, ctx: &mut Context<Self>) {
-        self.draining = Some(Draining { left: None, reply: drain.reply });
-        if self.closed {
-            self.finish_drain(ctx);
-        } else if self.source.is_none() {
-            self.called_back.notify_one();
+        if self.draining.is_some() {
+            self.queued.push_back(drain);
         } else {
-            self.read(ctx);
+            self.begin_drain(drain, ctx);
         }
     }
 }

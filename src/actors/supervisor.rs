@@ -7,7 +7,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tokio::sync::{oneshot, watch};
 
 use super::command::{CommandError, Done};
-use super::daemon::{Daemon, DaemonStatus, Judge, Order, Retire, Surroundings};
+use super::daemon::{Daemon, DaemonStatus, Judge, Order, Retire, SettlePipes, Surroundings};
 use super::event_bus::{EventBus, Introduce};
 use super::latch::PanicGuard;
 use crate::daemon::lifecycle::Request;
@@ -176,5 +176,37 @@ impl Handler<Shutdown> for Supervisor {
             // Who asked may have gone on.
             let _ = shutdown.reply.send(());
         }));
+    }
+}
+
+/// Has every pipe of every daemon read what it holds now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Settle {
+    pub(crate) reply: oneshot::Sender<()>,
+}
+
+impl Handler<Settle> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, settle: Settle, ctx: &mut Context<Self>) {
+        let settled: Vec<_> = self
+            .roster
+            .values()
+            .map(|entry| {
+                let (reply, settled) = oneshot::channel();
+                entry.daemon.do_send(SettlePipes { reply });
+                settled
+            })
+            .collect();
+        let all = async move {
+            for one in settled {
+                // A daemon that is gone has nothing more to say.
+                let _ = one.await;
+            }
+            // Who asked may have gone on.
+            let _ = settle.reply.send(());
+        };
+        ctx.spawn(all.into_actor(self));
     }
 }

@@ -13,8 +13,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use self::envelope::Opened;
 pub use self::envelope::Envelope;
+use self::envelope::Opened;
 pub use self::split::{Piece, Splitter};
 use self::template::{Parts, Templates};
 use super::EventName;

@@ -18,6 +18,8 @@ pub struct Miss {
     pub same_name: u64,
     /// Those on which the predicate was unknown: a missing field or a wrong type.
     pub unknown: u64,
+    /// Those that were as wanted: fewer than it takes.
+    pub matched: u64,
     /// Best first, at most [`Miss::NEAREST`].
     pub nearest: Vec<NearMiss>,
     /// Names that were searched and how often each stood there.
@@ -54,6 +56,7 @@ impl Miss {
     pub fn consider(&mut self, event: &Event, bound: Option<&Bound>) {
         self.same_name += 1;
         let Some(bound) = bound else {
+            self.matched += 1;
             return;
         };
         let truth = bound.test(event);
@@ -62,6 +65,7 @@ impl Miss {
         }
         // A match that was passed over (one of several wanted) is no near miss.
         if truth == Truth::True {
+            self.matched += 1;
             return;
         }
         let explanation = bound.predicate.explain(&subject(event), &*bound.variables);

@@ -76,8 +76,10 @@ impl Tally {
         name: &'a str,
         from: Seq,
     ) -> impl Iterator<Item = Event> + 'a {
-        self.lifecycle.iter().filter(move |record| record.seq >= from && record.name.as_str() == name).map(
-            |record| Event {
+        self.lifecycle
+            .iter()
+            .filter(move |record| record.seq >= from && record.name.as_str() == name)
+            .map(|record| Event {
                 daemon: daemon.clone(),
                 incarnation: record.incarnation,
                 seq: record.seq,
@@ -86,8 +88,7 @@ impl Tally {
                 section: Arc::default(),
                 value: Arc::clone(&record.value),
                 late: false,
-            },
-        )
+            })
     }
 
     /// Whether a record from `from` on may have a name that `matches`: a scan is worth it.

@@ -96,6 +96,13 @@ impl AccuserBuilder {
         self
     }
 
+    /// An argument at the end of its command line.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.options.args.push(arg.to_owned());
+        self
+    }
+
+    /// What happens when it ends by itself, crashes, or dies of a signal. Default: it stays dead.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
         self
@@ -118,10 +125,10 @@ impl AccuserBuilder {
 
     /// Waits for the node to be ready, makes the accuser known, runs it and waits until it is ready.
     pub async fn init(self) -> Result<Accuser, InitError> {
-        self.node.wait_for_ready().await.map_err(InitError::NotReady)?;
+        self.node.wait_for_ready().await.map_err(InitError::not_ready)?;
         let accuser = self.create().await?;
         accuser.run().await?;
-        accuser.wait_for_ready().await.map_err(InitError::NotReady)?;
+        accuser.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(accuser)
     }
 }

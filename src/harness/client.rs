@@ -30,7 +30,7 @@ pub enum ClientError {
     #[error(transparent)]
     Programs(#[from] super::ProgramsError),
     #[error("the client could not be run")]
-    Exec(#[from] ExecError),
+    Exec(#[source] Box<ExecError>),
     #[error("`{command}` ended with {status}: {stderr}")]
     Failed { command: String, status: ExitStatus, stderr: String },
     #[error("`{command}` said nothing of a block: {stdout:?}")]
@@ -42,7 +42,7 @@ pub enum ClientError {
     #[error("{a} and {b} are not connected after {after:?}")]
     NotConnected { a: String, b: String, after: Duration },
     #[error("the head was not announced")]
-    NotAnnounced(#[source] WaitError),
+    NotAnnounced(#[source] Box<WaitError>),
 }
 
 /// A block that was baked.
@@ -78,9 +78,8 @@ impl Client {
     ) -> Result<String, ClientError> {
         let base_dir = self.base_dir()?;
         let parameters = base_dir.join("parameters.json");
-        std::fs::write(&parameters, options.parameters_text()).map_err(|source| {
-            InitError::Directory { path: parameters.clone(), source }
-        })?;
+        std::fs::write(&parameters, options.parameters_text())
+            .map_err(|source| InitError::Directory { path: parameters.clone(), source })?;
         let deadline = Instant::now() + within;
         let hash = self.inject_block(options.args(&parameters), within).await?;
         self.wait_until_applied(&hash, true, deadline).await?;
@@ -106,13 +105,19 @@ impl Client {
     }
 
     /// Runs an `octez-client` command and gives its output, whatever its exit code.
-    pub async fn run(&self, args: Vec<String>, within: Duration) -> Result<ExecOutput, ClientError> {
+    pub async fn run(
+        &self,
+        args: Vec<String>,
+        within: Duration,
+    ) -> Result<ExecOutput, ClientError> {
         self.core.programs.available()?;
         let globals = ["--endpoint", &self.node.endpoint(), "--base-dir"].map(ToOwned::to_owned);
         let base_dir = self.base_dir()?.to_string_lossy().into_owned();
         let args = globals.into_iter().chain([base_dir]).chain(args).map(Into::into).collect();
-        let command = CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
-        Ok(self.core.exec(command, Vec::new(), within).await?)
+        let command =
+            CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
+        let output = self.core.exec(command, Vec::new(), within).await;
+        output.map_err(|error| ClientError::Exec(Box::new(error)))
     }
 
     async fn inject_block(
@@ -128,7 +133,8 @@ impl Client {
             return Err(ClientError::Failed { command, status: output.status, stderr });
         }
         // A bake says `Block B… injected`, an activation `Injected B…` with the beginning of the hash.
-        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})").expect("a valid regex");
+        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})")
+            .expect("a valid regex");
         match block.captures(&stdout).and_then(|found| found.get(1)) {
             Some(hash) => self.full_hash(hash.as_str()).await,
             None => Err(ClientError::NoBlock { command, stdout }),
@@ -192,12 +198,17 @@ impl super::Harness {
     }
 
     /// Untrusts and kicks: the two nodes are not connected when this is done.
-    pub async fn disconnect(&self, a: &Node, b: &Node, within: Duration) -> Result<(), ClientError> {
+    pub async fn disconnect(
+        &self,
+        a: &Node,
+        b: &Node,
+        within: Duration,
+    ) -> Result<(), ClientError> {
         let deadline = Instant::now() + within;
         for (node, other) in [(a, b), (b, a)] {
             set_acl(node, other, "open").await?;
         }
-        let peer = b.wait_for_identity().await.map_err(ClientError::NotAnnounced)?;
+        let peer = b.wait_for_identity().await.map_err(not_announced)?;
         let path = format!("/network/connections/{peer}?wait=false");
         a.rpc(Method::DELETE, &path, None).await?;
         loop {
@@ -244,6 +255,10 @@ fn not_connected(a: &Node, b: &Node, after: Duration) -> ClientError {
     ClientError::NotConnected { a: a.name().to_string(), b: b.name().to_string(), after }
 }
 
+fn not_announced(error: WaitError) -> ClientError {
+    ClientError::NotAnnounced(Box::new(error))
+}
+
 async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError> {
     let path = format!("/network/points/127.0.0.1:{}", other.net_port());
     node.rpc(Method::PATCH, &path, Some(json!({ "acl": acl }))).await?;
@@ -251,9 +266,8 @@ async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError
 }
 
 async fn is_connected(node: &Node, other: &Node) -> Result<bool, ClientError> {
-    let peer = other.wait_for_identity().await.map_err(ClientError::NotAnnounced)?;
+    let peer = other.wait_for_identity().await.map_err(not_announced)?;
     let connections = node.get("/network/connections").await?;
     let listed = |connection: &Value| connection["peer_id"].as_str() == Some(&*peer);
     Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))
 }
-

@@ -12,15 +12,15 @@ use tokio::sync::{oneshot, watch};
 use super::InitError;
 use super::programs::Programs;
 use crate::actors::command::CommandError;
-use crate::actors::daemon::{DaemonStatus, Order, Surroundings};
+use crate::actors::daemon::{DaemonStatus, Order, Surroundings, pipe_path};
 use crate::actors::event_bus::{EventBus, LogEnd, Survey, Surveyed, Write};
-use crate::actors::supervisor::{Command, Create, Supervisor};
+use crate::actors::supervisor::{Command, Create, Settle, Supervisor};
 use crate::daemon::lifecycle::Request;
-use crate::daemon::{DaemonName, DaemonSpec};
+use crate::daemon::{DaemonName, DaemonSpec, Incarnation};
 use crate::harness::Done;
 use crate::host::marker::RunId;
-use crate::host::ports::{PortError, Ports};
-use crate::record::{RunDir, What};
+use crate::host::ports::PortError;
+use crate::record::{RecordingFailure, RunDir, What};
 
 #[derive(Debug)]
 pub(super) struct Core {
@@ -29,10 +29,10 @@ pub(super) struct Core {
     pub(super) arbiter: ArbiterHandle,
     pub(super) around: Surroundings,
     pub(super) log_end: LogEnd,
+    pub(super) recording: RecordingFailure,
     pub(super) run_id: RunId,
     pub(super) run_dir: RunDir,
     pub(super) programs: Programs,
-    pub(super) ports: Mutex<Ports>,
     pub(super) faults: AtomicU32,
     pub(super) daemons: Mutex<HashMap<DaemonName, watch::Receiver<DaemonStatus>>>,
 }
@@ -95,7 +95,7 @@ impl Core {
     }
 
     pub(super) fn port(&self, name: &str) -> Result<u16, PortError> {
-        self.ports.lock().unwrap_or_else(PoisonError::into_inner).get(name)
+        self.around.ports.lock().unwrap_or_else(PoisonError::into_inner).get(name)
     }
 
     pub(super) fn directory(&self, name: &str) -> Result<PathBuf, InitError> {
@@ -105,8 +105,26 @@ impl Core {
         Ok(path)
     }
 
+    /// The FIFO of the living incarnation, or of the next one.
+    pub(super) fn event_pipe(&self, daemon: &DaemonName) -> PathBuf {
+        let daemons = self.lock_daemons();
+        let incarnation = daemons.get(daemon).map_or(Incarnation(1), |status| {
+            let status = status.borrow();
+            let is_dead = status.pid.is_none();
+            if is_dead { status.incarnation.next() } else { status.incarnation }
+        });
+        pipe_path(&self.around.temp_dir, daemon.as_str(), incarnation)
+    }
+
     pub(super) fn note(&self, what: What) {
         self.bus.do_send(Write(what));
+    }
+
+    pub(super) async fn settle(&self) {
+        let (reply, settled) = oneshot::channel();
+        self.supervisor.do_send(Settle { reply });
+        // A supervisor that is gone has nothing to settle.
+        let _ = settled.await;
     }
 
     pub(super) async fn survey(&self) -> Surveyed {

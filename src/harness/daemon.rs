@@ -50,6 +50,7 @@ impl Daemon {
         &self.core
     }
 
+    /// Its name, unique in the harness.
     pub fn name(&self) -> &DaemonName {
         &self.name
     }
@@ -62,6 +63,11 @@ impl Daemon {
     /// The living process's id; `None` when there is none.
     pub fn pid(&self) -> Option<i32> {
         self.status.borrow().pid
+    }
+
+    /// Exit codes that are no failure.
+    pub fn success_codes(&self) -> Vec<i32> {
+        self.status.borrow().success.clone()
     }
 
     /// How the newest incarnation that has ended did so.
@@ -106,7 +112,7 @@ impl Daemon {
     /// Terminates and runs it again, with the same arguments and event levels, and waits until it is ready.
     pub async fn restart(&self) -> Result<Done, InitError> {
         let done = self.restart_as(None, None).await?;
-        self.wait_for_ready().await.map_err(InitError::NotReady)?;
+        self.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(done)
     }
 
@@ -194,7 +200,7 @@ impl Daemon {
 
     /// Calls this with every event from now on, in the harness's thread; it must be quick. A panic in it is logged and ends it.
     pub fn on_event(&self, call: impl FnMut(&Event) + Send + 'static) {
-        observe::call(&self.core, Some(self.name.clone()), call);
+        observe::call(&self.core, Some(self.name.clone()), false, call);
     }
 
     /// Every event from now on, for a blocking test thread. What does not fit into `capacity` is counted, not waited for.

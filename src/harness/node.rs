@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 use serde_json::Value;
@@ -82,6 +82,11 @@ impl super::Harness {
 }
 
 impl Node {
+    pub(super) fn from_parts(daemon: Daemon, options: NodeOptions) -> Self {
+        Self { daemon, options: Arc::new(options) }
+    }
+
+    /// The port of its RPC server on 127.0.0.1; the same in every incarnation, and nobody else's.
     pub fn rpc_port(&self) -> u16 {
         self.options.ports.rpc
     }
@@ -96,6 +101,7 @@ impl Node {
         self.options.endpoint()
     }
 
+    /// Where its chain and its identity are; kept over restarts.
     pub fn data_dir(&self) -> &Path {
         &self.options.data_dir
     }
@@ -151,14 +157,17 @@ impl Node {
         };
         let increment = self.wait_for("head_increment.v0").filter_map(reached);
         let switch = self.wait_for("branch_switch.v0").filter_map(reached);
-        if let Ok(now) = self.level().await
+        let began = Instant::now();
+        // A node that is paused does not answer at all.
+        if let Ok(Ok(now)) = tokio::time::timeout(timeout, self.level()).await
             && now >= level
         {
             return Ok(now);
         }
+        let left = timeout.saturating_sub(began.elapsed());
         tokio::select! {
-            found = increment.within(timeout) => found,
-            found = switch.within(timeout) => found,
+            found = increment.within(left) => found,
+            found = switch.within(left) => found,
         }
     }
 
@@ -195,6 +204,7 @@ impl NodeBuilder {
         Self { core, name: name.to_owned(), options, data_dir: None, restart }
     }
 
+    /// Peers that must agree before it says that it is bootstrapped; 0 for a node that stands alone.
     pub fn synchronisation_threshold(mut self, peers: u32) -> Self {
         self.options.synchronisation_threshold = Some(peers);
         self
@@ -206,6 +216,7 @@ impl NodeBuilder {
         self
     }
 
+    /// How many connections to other nodes it aims at.
     pub fn connections(mut self, connections: u32) -> Self {
         self.options.connections = Some(connections);
         self
@@ -217,6 +228,7 @@ impl NodeBuilder {
         self
     }
 
+    /// `archive`, `full` or `rolling`, as `--history-mode` takes it.
     pub fn history_mode(mut self, mode: &str) -> Self {
         self.options.history_mode = Some(mode.to_owned());
         self
@@ -246,6 +258,7 @@ impl NodeBuilder {
         self
     }
 
+    /// What happens when it ends by itself, crashes, or dies of a signal. Default: it stays dead.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
         self
@@ -271,7 +284,7 @@ impl NodeBuilder {
     pub async fn init(self) -> Result<Node, InitError> {
         let node = self.create().await?;
         node.run().await?;
-        node.wait_for_ready().await.map_err(InitError::NotReady)?;
+        node.wait_for_ready().await.map_err(InitError::not_ready)?;
         Ok(node)
     }
 }

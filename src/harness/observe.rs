@@ -35,13 +35,14 @@ pub(super) fn receive(core: &Core, daemon: Option<DaemonName>, capacity: usize) 
     let (sender, receiver) = crossbeam_channel::bounded(capacity.max(1));
     let dropped = Arc::new(AtomicU64::new(0));
     let sink = Sink::Channel { sender, dropped: Arc::clone(&dropped) };
-    core.bus.do_send(Observe { daemon, sink });
+    core.bus.do_send(Observe { daemon, lifecycle: false, sink });
     EventReceiver { receiver, dropped }
 }
 
 pub(super) fn call(
     core: &Core,
     daemon: Option<DaemonName>,
+    lifecycle: bool,
     mut call: impl FnMut(&Event) + Send + 'static,
 ) {
     let mut poisoned = false;
@@ -51,11 +52,11 @@ pub(super) fn call(
             tracing::error!(daemon = %event.daemon, event = %event.name, "an on_event closure panicked");
         }
     };
-    core.bus.do_send(Observe { daemon, sink: Sink::Call(Box::new(guarded)) });
+    core.bus.do_send(Observe { daemon, lifecycle, sink: Sink::Call(Box::new(guarded)) });
 }
 
 pub(super) fn log(core: &Core, daemon: &DaemonName, max_length: usize) {
-    call(core, Some(daemon.clone()), move |event| {
+    call(core, Some(daemon.clone()), false, move |event| {
         let text = event.value.to_string();
         let end = text.floor_char_boundary(max_length.min(text.len()));
         let more = if end < text.len() { "[...]" } else { "" };
@@ -66,7 +67,12 @@ pub(super) fn log(core: &Core, daemon: &DaemonName, max_length: usize) {
 impl super::Harness {
     /// Calls this with every event of every daemon from now on, in the harness's thread; it must be quick.
     pub fn on_event(&self, closure: impl FnMut(&Event) + Send + 'static) {
-        call(&self.core, None, closure);
+        call(&self.core, None, false, closure);
+    }
+
+    /// Calls this with every `tribunal.*` record of every daemon from now on, in the harness's thread; it must be quick.
+    pub fn on_lifecycle(&self, closure: impl FnMut(&Event) + Send + 'static) {
+        call(&self.core, None, true, closure);
     }
 
     /// Calls this with complete lines of every daemon's output from now on, in the harness's thread; it must be quick.

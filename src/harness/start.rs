@@ -69,6 +69,7 @@ impl Builder {
         self
     }
 
+    /// Where the Octez programs come from. Default: the folder in `TRIBUNAL_OCTEZ`, else the sandbox.
     #[must_use]
     pub fn octez(mut self, source: OctezSource) -> Self {
         self.octez = source;
@@ -191,6 +192,7 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
     let guardian = Arc::new(Guardian::start(&run, temp.path())?);
     let run_dir = RunDir::new(builder.run_dir.unwrap_or_else(|| temp.path().join("run")));
     let recorder = Recorder::create(run_dir.clone())?;
+    let recording = recorder.failure_flag();
     let links = temp.path().join("bin");
     let programs = Programs::resolve(&builder.octez, builder.sandbox.as_deref(), &links);
     let latch = PanicLatch::default();
@@ -201,6 +203,7 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
     let around = Surroundings {
         guardian: Arc::downgrade(&guardian),
         budget: PipeBudget::default(),
+        ports: Arc::new(Mutex::new(Ports::new())),
         temp_dir: temp.path().to_owned(),
         env: env.into(),
         log_end: log_end.clone(),
@@ -216,10 +219,10 @@ fn begin(builder: Builder) -> Result<Life, StartError> {
         arbiter: Arbiter::current(),
         around,
         log_end,
+        recording,
         run_id: run.clone(),
         run_dir,
         programs,
-        ports: Mutex::new(Ports::new()),
         faults: AtomicU32::new(0),
         daemons: Mutex::new(HashMap::new()),
     };

@@ -54,24 +54,21 @@ pub async fn request(
     tokio::time::timeout(within, exchange(method, url, body)).await.unwrap_or(Err(late))
 }
 
-async fn exchange(
-    method: Method,
-    url: &str,
-    body: Option<Vec<u8>>,
-) -> Result<Answer, HttpError> {
+async fn exchange(method: Method, url: &str, body: Option<Vec<u8>>) -> Result<Answer, HttpError> {
     let no_url = || HttpError::Url { url: url.to_owned() };
     let uri: Uri = url.parse().map_err(|_| no_url())?;
     let host = uri.host().filter(|_| uri.scheme_str() == Some("http")).ok_or_else(no_url)?;
     let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-    let failed = |source| HttpError::Exchange { method: method.clone(), url: url.to_owned(), source };
+    let failed =
+        |source| HttpError::Exchange { method: method.clone(), url: url.to_owned(), source };
 
     let stream = TcpStream::connect(&authority)
         .await
         .map_err(|source| HttpError::Connect { authority: authority.clone(), source })?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = Request::builder().method(method.clone()).uri(path).header("host", &authority);
+    let mut request =
+        Request::builder().method(method.clone()).uri(path).header("host", &authority);
     if body.is_some() {
         request = request.header("content-type", "application/json");
     }

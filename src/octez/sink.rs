@@ -11,9 +11,14 @@ use crate::daemon::{EventLevels, Level};
 pub fn events_config(pipe: &Path, levels: &EventLevels) -> String {
     let mut config = format!("file-descriptor-path://{}?", pipe.display());
     for (section, level) in &levels.sections {
-        config.push_str(&format!("section-prefix={section}:{}&", level.word()));
+        config += "section-prefix=";
+        config += section;
+        config += ":";
+        config += level.word();
+        config += "&";
     }
-    config.push_str(&format!("section-prefix=:{}", levels.level.word()));
+    config += "section-prefix=:";
+    config += levels.level.word();
     config
 }
 

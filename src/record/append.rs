@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -23,7 +24,18 @@ pub struct Recorder {
     dir: RunDir,
     log: Appender,
     daemons: HashMap<DaemonName, DaemonFiles>,
-    failure: Option<String>,
+    failure: RecordingFailure,
+}
+
+/// Why recording stopped, once it has; cheap to clone, and readable from any thread.
+#[derive(Clone, Debug, Default)]
+pub struct RecordingFailure(Arc<OnceLock<String>>);
+
+impl RecordingFailure {
+    /// Why recording stopped; `None` while it works.
+    pub fn get(&self) -> Option<String> {
+        self.0.get().cloned()
+    }
 }
 
 #[derive(Debug)]
@@ -41,16 +53,22 @@ impl Recorder {
     pub fn create(dir: RunDir) -> Result<Self, RecordError> {
         dir.create()?;
         let log = Appender::create(dir.log())?;
-        Ok(Self { dir, log, daemons: HashMap::new(), failure: None })
+        Ok(Self { dir, log, daemons: HashMap::new(), failure: RecordingFailure::default() })
     }
 
+    /// Where it records.
     pub fn dir(&self) -> &RunDir {
         &self.dir
     }
 
     /// Why recording stopped, if it did.
     pub fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
+        self.failure.0.get().map(String::as_str)
+    }
+
+    /// The same, for somebody who has no recorder at hand.
+    pub fn failure_flag(&self) -> RecordingFailure {
+        self.failure.clone()
     }
 
     /// Makes the files for a daemon's events, so that its first event need not wait for that.
@@ -77,6 +95,7 @@ impl Recorder {
         self.daemons.get(daemon).map_or(0, |files| files.events.end)
     }
 
+    /// Appends to the daemon's output, byte for byte.
     pub fn output(&mut self, daemon: &DaemonName, bytes: &[u8]) {
         self.attempt(|recorder| {
             let path = recorder.dir.output(daemon);
@@ -124,11 +143,12 @@ impl Recorder {
     }
 
     fn attempt(&mut self, write: impl FnOnce(&mut Self) -> Result<(), RecordError>) {
-        if self.failure.is_none()
+        if self.failure().is_none()
             && let Err(error) = write(self)
         {
             tracing::error!(%error, "recording stopped");
-            self.failure = Some(super::read::chain(&error));
+            // Nobody else writes the flag, and it is empty.
+            let _ = self.failure.0.set(crate::cause::chain(&error));
         }
     }
 }
@@ -172,8 +192,8 @@ impl Lines for Recorder {
     type Error = RecordError;
 
     fn entries(&mut self, daemon: &DaemonName, from: Seq) -> Result<Vec<IndexEntry>, RecordError> {
-        if let Some(reason) = &self.failure {
-            return Err(RecordError::Stopped { reason: reason.clone() });
+        if let Some(reason) = self.failure.get() {
+            return Err(RecordError::Stopped { reason });
         }
         let Some(files) = self.daemons.get_mut(daemon) else {
             return Ok(Vec::new());
@@ -227,9 +247,8 @@ impl Appender {
     const BUFFER: usize = 64 * 1024;
 
     fn create(path: PathBuf) -> Result<Self, RecordError> {
-        let open = |path: &Path| {
-            OpenOptions::new().read(true).write(true).create_new(true).open(path)
-        };
+        let open =
+            |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
         match open(&path) {
             Ok(file) => Ok(Self { file, path, buffer: Vec::new(), end: 0 }),
             Err(source) => Err(RecordError::Create { path, source }),

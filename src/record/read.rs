@@ -30,13 +30,28 @@ pub struct Note {
 #[serde(tag = "what", rename_all = "kebab-case")]
 pub enum What {
     /// A lifecycle record, in the log as an event of the daemon.
-    Lifecycle { seq: Seq, daemon: DaemonName, incarnation: Incarnation, event: EventName, value: Value },
+    Lifecycle {
+        seq: Seq,
+        daemon: DaemonName,
+        incarnation: Incarnation,
+        event: EventName,
+        value: Value,
+    },
     /// A line that is no event; its bytes stand in the daemon's file.
     Malformed { seq: Seq, daemon: DaemonName, reason: String, excerpt: String },
     /// A daemon and how its lines are to be read.
     Daemon { daemon: DaemonName, kind: String, envelope: EnvelopeNote },
     /// Something the player of a scenario tells.
-    Step { path: String, outcome: String, #[serde(flatten)] more: serde_json::Map<String, Value> },
+    Step {
+        path: String,
+        outcome: String,
+        #[serde(flatten)]
+        more: serde_json::Map<String, Value>,
+    },
+    /// The event that a step had waited for.
+    Match { path: String, daemon: DaemonName, event: EventName, seq: Seq, incarnation: Incarnation },
+    /// Something that was done to a daemon to see what it makes of it.
+    Fault { number: u32, kind: String, target: DaemonName, hit: bool },
     /// Free text.
     Text { text: String },
 }
@@ -45,7 +60,16 @@ pub enum What {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EnvelopeNote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fields: Option<(Vec<String>, Vec<String>, Option<Vec<String>>)>,
+    pub fields: Option<FieldPaths>,
+}
+
+/// Where a line keeps its name, payload and time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldPaths {
+    pub name: Vec<String>,
+    pub value: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Vec<String>>,
 }
 
 impl From<&Envelope> for EnvelopeNote {
@@ -53,7 +77,8 @@ impl From<&Envelope> for EnvelopeNote {
         match envelope {
             Envelope::Octez => Self { fields: None },
             Envelope::Fields { name, value, time } => {
-                Self { fields: Some((name.clone(), value.clone(), time.clone())) }
+                let (name, value, time) = (name.clone(), value.clone(), time.clone());
+                Self { fields: Some(FieldPaths { name, value, time }) }
             }
         }
     }
@@ -61,7 +86,10 @@ impl From<&Envelope> for EnvelopeNote {
 
 impl From<EnvelopeNote> for Envelope {
     fn from(note: EnvelopeNote) -> Self {
-        note.fields.map_or(Self::Octez, |(name, value, time)| Self::Fields { name, value, time })
+        note.fields.map_or(Self::Octez, |fields| {
+            let FieldPaths { name, value, time } = fields;
+            Self::Fields { name, value, time }
+        })
     }
 }
 
@@ -73,6 +101,7 @@ pub struct RecordedRun {
 }
 
 impl RecordedRun {
+    /// Opens a run that is over; an error if the directory holds none.
     pub fn open(dir: RunDir) -> Result<Self, RecordError> {
         if !dir.log().is_file() {
             return Err(RecordError::NotARun { path: dir.root().to_owned() });
@@ -80,6 +109,7 @@ impl RecordedRun {
         Ok(Self { dir, daemons: HashMap::new() })
     }
 
+    /// Where it was recorded.
     pub fn dir(&self) -> &RunDir {
         &self.dir
     }
@@ -139,18 +169,6 @@ impl Lines for RecordedRun {
             .map_err(|source| RecordError::Read { path, source })?;
         Ok(bytes.into())
     }
-}
-
-/// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -47,14 +47,13 @@ pub fn broken(
 
 /// The player of scenario files.
 pub fn scenarios() -> std::rc::Rc<dyn Player> {
-    std::rc::Rc::new(Missing)
+    std::rc::Rc::new(Scenarios)
 }
 
-struct Missing;
+struct Scenarios;
 
-impl Player for Missing {
-    fn play<'a>(&'a self, job: &'a Job, _listener: &'a dyn Listener) -> Playing<'a> {
-        let base = unplayed("", &job.file.to_string_lossy(), job.seed);
-        Box::pin(async { broken(base, FailureKind::Environment, "the player is not there yet") })
+impl Player for Scenarios {
+    fn play<'a>(&'a self, job: &'a Job, listener: &'a dyn Listener) -> Playing<'a> {
+        Box::pin(crate::scenario::play::play(job, listener))
     }
 }

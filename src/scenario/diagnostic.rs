@@ -7,6 +7,12 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::source::{Source, Span};
 
+/// More findings than this in one file help nobody, and looking for more costs time.
+pub(crate) const MAX_FINDINGS: usize = 100;
+
+/// A line longer than this is not shown: the renderer takes time for all of it, and nobody reads it.
+const MAX_LINE: usize = 4096;
+
 /// Whether it makes the file invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -114,6 +120,9 @@ impl Diagnostic {
         let path = self.source.path().to_string_lossy();
         let mut group = Group::with_title(level.primary_title(self.message.as_str()));
         group = match self.span {
+            Some(span) if self.source.line(span.line).len() > MAX_LINE => {
+                group.element(Origin::path(path.as_ref()).line(span.line).char_column(span.column))
+            }
             Some(span) => group.element(self.snippet(span, &path)),
             None => group.element(Origin::path(path.as_ref())),
         };
@@ -123,13 +132,20 @@ impl Diagnostic {
         renderer.render(&[group])
     }
 
+    /// Whether it can be shown together with the first place, for the same reason.
+    fn is_near(&self, other: Span, span: Span) -> bool {
+        self.source.line(other.line).len() <= MAX_LINE
+            && other.start.abs_diff(span.start) <= 64 * MAX_LINE
+    }
+
     /// The lines from the first place to the last, and no more: the renderer would scan the whole file otherwise.
     fn snippet<'a>(
         &'a self,
         span: Span,
         path: &'a str,
     ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-        let spans = self.labels.iter().map(|label| label.span).chain([span]);
+        let labels = || self.labels.iter().filter(|label| self.is_near(label.span, span));
+        let spans = labels().map(|label| label.span).chain([span]);
         let first = spans.clone().min_by_key(|span| span.start).unwrap_or(span);
         let last = spans.max_by_key(|span| span.start).unwrap_or(span);
         let start = self.source.line_range(first.line).start;
@@ -144,7 +160,7 @@ impl Diagnostic {
             .path(path)
             .line_start(first.line)
             .annotation(AnnotationKind::Primary.span(within(span)).label(label))
-            .annotations(self.labels.iter().map(|label| {
+            .annotations(labels().map(|label| {
                 AnnotationKind::Context.span(within(label.span)).label(label.text.as_str())
             }))
     }

@@ -5,14 +5,18 @@
 
 mod control;
 mod daemons;
+mod data;
 mod events;
 mod fields;
 mod file;
+mod formulas;
 mod lifecycle;
 mod octez;
 mod scalars;
 mod settings;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,9 +26,6 @@ pub(crate) use self::file::{OpenError, open, scenario};
 use super::diagnostic::Diagnostic;
 use super::source::Source;
 use crate::daemon::Kind;
-
-/// More errors than this in one file help nobody.
-const MAX_ERRORS: usize = 100;
 
 /// Files used by one scenario, counted each time: a bound on what nested `use` can multiply to.
 const MAX_USES: usize = 200;

@@ -255,6 +255,9 @@ pub struct Nearest {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DaemonState {
+    /// Empty in results that were written before it was.
+    #[serde(default)]
+    pub name: String,
     pub alive: bool,
     pub incarnation: u32,
     /// `None` if it has said nothing yet.

@@ -19,6 +19,16 @@ pub struct Source {
     text: String,
     /// Byte offset of each line's beginning.
     lines: Vec<usize>,
+    /// How many characters begin before each multiple of [`STRIDE`] bytes: counting them anew for every span would take
+    /// quadratic time on a long line.
+    characters: Vec<usize>,
+}
+
+const STRIDE: usize = 64;
+
+fn characters(bytes: &[u8]) -> usize {
+    let continues = |byte: &&u8| **byte & 0b1100_0000 == 0b1000_0000;
+    bytes.len() - bytes.iter().filter(continues).count()
 }
 
 impl Source {
@@ -26,7 +36,13 @@ impl Source {
         let text = text.into();
         let after_breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
         let lines = std::iter::once(0).chain(after_breaks).collect();
-        Self { path: path.into(), text, lines }
+        let mut count = 0;
+        let strides = text.as_bytes().chunks(STRIDE).map(|chunk| {
+            count += characters(chunk);
+            count
+        });
+        let characters = std::iter::once(0).chain(strides).collect();
+        Self { path: path.into(), text, lines, characters }
     }
 
     /// As it was given on the command line or in `use`.
@@ -44,8 +60,13 @@ impl Source {
         let end = self.text.floor_char_boundary(range.end).max(start);
         let line = self.lines.partition_point(|&at| at <= start);
         let line_start = self.lines[line - 1];
-        let column = self.text[line_start..start].chars().count() + 1;
+        let column = self.characters_before(start) - self.characters_before(line_start) + 1;
         Span { start, end, line, column }
+    }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let stride = offset / STRIDE;
+        self.characters[stride] + characters(&self.text.as_bytes()[stride * STRIDE..offset])
     }
 
     /// What stands there; empty for a span of another file.
@@ -86,6 +107,15 @@ mod tests {
         assert_eq!((span.line, span.column), (2, 5));
         assert_eq!(source.slice(span), "x");
         assert_eq!(source.line(2), "bé: x");
+    }
+
+    #[test]
+    fn columns_are_right_on_a_line_of_any_length() {
+        let text = format!("x\n{}", "aé🦀".repeat(1000));
+        let source = Source::new("f.yaml", text);
+        for (count, (at, _)) in source.text()[2..].char_indices().enumerate() {
+            assert_eq!(source.span(at + 2..at + 2).column, count + 1);
+        }
     }
 
     #[test]

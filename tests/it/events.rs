@@ -1,6 +1,7 @@
 //! No event is lost, and bad lines stop nothing.
 
 use tribunal::daemon::ExitStatus;
+use tribunal::event::Seq;
 use tribunal::harness::WaitError;
 
 use crate::support::{TIMEOUT, create, with_harness};
@@ -41,14 +42,28 @@ fn an_event_written_just_before_sigkill_satisfies_its_waiter_every_time() {
 fn bad_lines_are_counted_and_what_follows_them_is_delivered() {
     with_harness(|harness| async move {
         let verbs = [
-            "line", "plain text", "event", "good.v0", "1", "line", "{\"fd-sink-item.v0\":", "line",
-            "[1,2]", "long", "100000000", "event", "good.v0", "2", "partial", "{\"half",
+            "line",
+            "plain text",
+            "event",
+            "good.v0",
+            "1",
+            "line",
+            "{\"fd-sink-item.v0\":",
+            "line",
+            "[1,2]",
+            "long",
+            "100000000",
+            "event",
+            "good.v0",
+            "2",
+            "partial",
+            "{\"half",
         ];
         let daemon = create(&harness, "noisy", &verbs).await;
         let both = daemon.wait_for("good.v0").at_least(2);
         daemon.run().await.unwrap();
         assert_eq!(both.within(TIMEOUT).await.unwrap().value.as_i64(), Some(2));
-        daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
         let survey = harness.survey().await;
         let seen = &survey.daemons[daemon.name()];
         assert_eq!((seen.events, seen.malformed), (2, 5));
@@ -93,13 +108,19 @@ fn what_an_escaped_grandchild_writes_is_recorded_as_late_and_delays_nobody() {
         let seen = daemon.events(1);
         let late = tokio::task::spawn_blocking(move || seen.recv_timeout(TIMEOUT)).await.unwrap();
         assert!(late.unwrap().late);
-        assert!(matches!(daemon.wait_for("x.v0").await, Err(WaitError::TerminatedBeforeEvent { .. })));
+        assert!(matches!(
+            daemon.wait_for("x.v0").await,
+            Err(WaitError::TerminatedBeforeEvent { .. })
+        ));
         // The sweep at the end finds the grandchild; that is a leak, and told as one.
         let pids = crate::support::marked(harness.run_id());
         assert!(!pids.is_empty());
         for pid in pids {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
-                .unwrap();
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGKILL,
+            )
+            .unwrap();
         }
     });
 }

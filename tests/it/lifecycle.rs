@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tribunal::daemon::lifecycle::Refused;
 use tribunal::daemon::{Backoff, ExitCause, RestartPolicy, RestartRule};
+use tribunal::event::Seq;
 use tribunal::harness::{CommandError, Grace, WaitError};
 
 use crate::support::{TIMEOUT, create, spec, with_harness};
@@ -48,7 +49,7 @@ fn a_crash_is_restarted_until_the_budget_is_spent_and_then_given_up_with_every_d
         spec.restart = policy(RestartRule::OnFailure, 2);
         let daemon = harness.create(spec).await.unwrap();
         daemon.run().await.unwrap();
-        let mut from = Default::default();
+        let mut from = Seq::default();
         for incarnation in 1..=3 {
             let up = daemon.wait_for("up.v0").since(from).await.unwrap();
             assert_eq!(up.incarnation.0, incarnation);
@@ -60,7 +61,7 @@ fn a_crash_is_restarted_until_the_budget_is_spent_and_then_given_up_with_every_d
         };
         let causes: Vec<_> = deaths.iter().map(|death| death.cause).collect();
         assert_eq!(causes, [1, 2, 3].map(|fault| ExitCause::Crash { fault }));
-        let gave_up = daemon.wait_for("tribunal.gave_up").since(Default::default());
+        let gave_up = daemon.wait_for("tribunal.gave_up").since(Seq::default());
         gave_up.within(Duration::ZERO).await.unwrap();
     });
 }
@@ -76,7 +77,10 @@ fn a_death_that_the_test_asked_for_is_never_restarted() {
         daemon.run().await.unwrap();
         daemon.terminate(Grace::default()).await.unwrap();
         assert_eq!(daemon.status().incarnations.len(), 2);
-        assert!(matches!(daemon.wait_for("x.v0").await, Err(WaitError::TerminatedBeforeEvent { .. })));
+        assert!(matches!(
+            daemon.wait_for("x.v0").await,
+            Err(WaitError::TerminatedBeforeEvent { .. })
+        ));
         assert_eq!(daemon.terminate(Grace::default()).await.unwrap(), None, "nothing to do");
     });
 }
@@ -90,7 +94,7 @@ fn terminate_during_a_back_off_cancels_the_restart() {
         spec.restart.backoff.max = TIMEOUT;
         let daemon = harness.create(spec).await.unwrap();
         daemon.run().await.unwrap();
-        let exit = daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        let exit = daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
         assert_eq!(exit.value["verdict"], "restarting");
         daemon.terminate(Grace::default()).await.unwrap();
         assert!(daemon.wait_for("x.v0").await.is_err());
@@ -107,6 +111,41 @@ fn restart_gives_a_new_incarnation_with_the_same_arguments() {
         assert_ne!(first.pid, second.pid);
         let up = daemon.wait_for("up.v0").since(second.position).within(TIMEOUT).await.unwrap();
         assert_eq!(up.incarnation.0, 2);
+    });
+}
+
+#[test]
+fn a_server_that_takes_a_held_port_for_a_taken_one_is_tried_again_with_the_port_released() {
+    with_harness(|harness| async move {
+        let port = harness.port("server").unwrap().to_string();
+        let verbs = ["listen-alone", &port, "event", "up.v0", "1", "forever"];
+        let daemon = create(&harness, "server", &verbs).await;
+        let up = daemon.wait_for("up.v0");
+        daemon.run().await.unwrap();
+        assert_eq!(up.within(TIMEOUT).await.unwrap().incarnation.0, 2);
+    });
+}
+
+#[test]
+fn a_port_that_somebody_else_has_is_told_with_the_holder() {
+    with_harness(|harness| async move {
+        let port = harness.port("contested").unwrap();
+        let (text, url) = (port.to_string(), format!("127.0.0.1:{port}"));
+        let verbs = ["listen", &text, "event", "up.v0", "1", "forever"];
+        let holder = create(&harness, "holder", &verbs).await;
+        let up = holder.wait_for("up.v0");
+        holder.run().await.unwrap();
+        up.within(TIMEOUT).await.unwrap();
+        let mut spec = spec("late", &["listen-alone", &text, "forever"]);
+        spec.ready = tribunal::daemon::Readiness::Stdout(regex::Regex::new("never").unwrap());
+        spec.command.env.insert("URL".into(), url.into());
+        let late = harness.create(spec).await.unwrap();
+        late.run().await.unwrap();
+        let first = late.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
+        assert_eq!(first.value["verdict"], "restarting");
+        let second = late.wait_for_exit(first.seq.next(), TIMEOUT).await.unwrap();
+        assert_eq!(second.value["verdict"], "final");
+        assert_eq!(second.value["address_in_use"]["pid"].as_i64(), holder.pid().map(i64::from));
     });
 }
 

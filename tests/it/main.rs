@@ -1,8 +1,11 @@
 //! The harness as a test author uses it: real processes, real pipes, real signals.
 
+mod accuser;
 mod death;
+mod double_baking;
 mod events;
 mod full_disk;
 mod lifecycle;
+mod node;
 mod support;
 mod waits;

@@ -1,5 +1,7 @@
 //! What all tests need: a harness, a daemon that does what it is told, and a look at what is left behind.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use tribunal::daemon::{CommandLine, DaemonName, DaemonSpec};
 use tribunal::harness::{Daemon, Harness, Summary};
 
 /// The one deadline of all tests. Far beyond what a busy machine needs.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 pub const FAKE_DAEMON: &str = env!("CARGO_BIN_EXE_fake-daemon");
 pub const TRIBUNAL: &str = env!("CARGO_BIN_EXE_tribunal");
@@ -64,11 +66,6 @@ pub fn spec(name: &str, verbs: &[&str]) -> DaemonSpec {
 
 pub async fn create(harness: &Harness, name: &str, verbs: &[&str]) -> Daemon {
     harness.create(spec(name, verbs)).await.unwrap()
-}
-
-/// The `sh -c` daemon, for what verbs do not cover.
-pub fn shell(name: &str, script: &str) -> DaemonSpec {
-    DaemonSpec::process(DaemonName::new(name).unwrap(), CommandLine::new(["sh", "-c", script]))
 }
 
 pub fn is_alive(pid: i32) -> bool {

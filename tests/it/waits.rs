@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tribunal::event::Seq;
 use tribunal::harness::WaitError;
 
 use crate::support::{TIMEOUT, create, with_harness};
@@ -52,7 +53,7 @@ fn a_wait_on_a_dead_daemon_fails_at_once_with_its_exit_and_last_lines() {
         let verbs = ["stdout", "going down", "event", "last.v0", "1", "exit", "3"];
         let daemon = create(&harness, "dead", &verbs).await;
         daemon.run().await.unwrap();
-        daemon.wait_for_exit(Default::default(), TIMEOUT).await.unwrap();
+        daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
         let error = daemon.wait_for("more.v0").await.unwrap_err();
         let WaitError::TerminatedBeforeEvent { exit, last_lines, .. } = error else {
             panic!("{error}");
@@ -60,7 +61,7 @@ fn a_wait_on_a_dead_daemon_fails_at_once_with_its_exit_and_last_lines() {
         assert_eq!(exit.status.code(), Some(3));
         assert_eq!(last_lines, ["going down"]);
         // History still satisfies a wait on it.
-        let last = daemon.wait_for("last.v0").since(Default::default()).await.unwrap();
+        let last = daemon.wait_for("last.v0").since(Seq::default()).await.unwrap();
         assert_eq!(last.value.as_i64(), Some(1));
     });
 }
@@ -103,7 +104,9 @@ fn an_observer_on_a_blocking_thread_sees_every_event_or_counts_what_it_missed() 
         daemon.run().await.unwrap();
         done.within(TIMEOUT).await.unwrap();
         let seen = std::thread::spawn(move || {
-            (0..500).map(|_| all.recv_timeout(TIMEOUT).unwrap().value["i"].clone()).collect::<Vec<_>>()
+            (0..500)
+                .map(|_| all.recv_timeout(TIMEOUT).unwrap().value["i"].clone())
+                .collect::<Vec<_>>()
         });
         let seen = seen.join().unwrap();
         assert_eq!(seen, (1..=500).map(serde_json::Value::from).collect::<Vec<_>>());

@@ -150,3 +150,18 @@ fn a_node_does_not_connect_to_itself_or_to_nobody() {
     assert_eq!(connect(&one, &one), Err("node.p2p_conn.myself".to_owned()));
     assert_eq!(connect(&one, &absent), Err("node.p2p_pool.connection_refused".to_owned()));
 }
+
+#[test]
+fn a_peer_that_is_trusted_by_its_identifier_is_trusted_after_a_restart() {
+    let world = World::new();
+    let [one, other] = ["one", "other"].map(|name| world.node(name));
+    let (running_one, _running_other) = (one.run(), other.run());
+    let path = format!("/network/peers/{}", id(&other));
+    call(one.rpc, "PATCH", &path, r#"{"acl":"trust"}"#);
+    assert_eq!(running_one.terminate(), Some(127));
+    let running_one = one.run();
+    assert_eq!(get(one.rpc, &path)["trusted"], true);
+    set_acl(&other, &one, "trust");
+    assert_eq!(connect(&other, &one), Ok(()));
+    running_one.wait_for("connection.v0", |value| *value == id(&other));
+}

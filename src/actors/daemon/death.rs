@@ -1,8 +1,9 @@
 //! The end of an incarnation, in its one order.
 
+use std::sync::PoisonError;
 use std::time::Instant;
 
-use actix::{ActorFutureExt, Addr, AsyncContext, Context, Message, WrapFuture};
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -13,6 +14,7 @@ use crate::daemon::lifecycle::{Action, Fact, State};
 use crate::daemon::restart::Verdict;
 use crate::daemon::{DaemonName, ExitCause, ExitReason};
 use crate::event::lifecycle_names;
+use crate::host::ports;
 
 /// An incarnation has ended; asks the supervisor what follows.
 #[derive(Debug, Message)]
@@ -23,17 +25,50 @@ pub(crate) struct Judge {
     pub(crate) reply: oneshot::Sender<Verdict>,
 }
 
+/// Has every pipe of the living incarnation read what it holds now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SettlePipes {
+    pub(crate) reply: oneshot::Sender<()>,
+}
+
+impl Handler<SettlePipes> for Daemon {
+    type Result = ();
+
+    fn handle(&mut self, settle: SettlePipes, ctx: &mut Context<Self>) {
+        // A death under way settles them, and must not be disturbed.
+        if matches!(self.lifecycle.state(), State::Draining { .. }) {
+            self.settlers.push(settle.reply);
+            return;
+        }
+        let drained = self.drain_pipes(false);
+        let all = async move {
+            for one in drained {
+                // A pipe that is gone has nothing more to say.
+                let _ = one.await;
+            }
+            // Who asked may have gone on.
+            let _ = settle.reply.send(());
+        };
+        ctx.spawn(all.into_actor(self));
+    }
+}
+
 impl Daemon {
+    fn drain_pipes(&self, last: bool) -> Vec<oneshot::Receiver<()>> {
+        let drain = |pipe: &Addr<EventPipe>| {
+            let (reply, drained) = oneshot::channel();
+            pipe.do_send(Drain { last, reply });
+            drained
+        };
+        self.pipes.iter().map(drain).collect()
+    }
+
     /// The leader has exited and is not reaped: its group's number is still ours to kill.
     pub(super) fn drain(&mut self, exit: ExitReason, ctx: &mut Context<Self>) {
         self.cancel_pending(ctx);
         self.kill();
-        let drain = |pipe: &Addr<EventPipe>| {
-            let (reply, drained) = oneshot::channel();
-            pipe.do_send(Drain { reply });
-            drained
-        };
-        let drained: Vec<_> = self.pipes.iter().map(drain).collect();
+        let drained = self.drain_pipes(true);
         let all = async move {
             for drained in drained {
                 // A pipe that is gone has nothing more to say.
@@ -68,16 +103,45 @@ impl Daemon {
         }));
     }
 
-    /// Once: the port that was held for it had been taken by somebody else meanwhile.
+    /// Whether it is to be tried once more, the ports that we held for it released: it may be a server that does not set
+    /// `SO_REUSEADDR`, to which a held port is a taken one.
     fn address_was_in_use(&mut self, exit: &ExitReason) -> bool {
         let in_use = self.address_in_use == Some(exit.incarnation)
             && exit.cause == ExitCause::Itself
             && !self.tried_again;
         if in_use {
             self.tried_again = true;
-            tracing::warn!(daemon = %self.spec.name, "its address was in use; it is tried once more");
+            let released = self.release_ports();
+            tracing::warn!(daemon = %self.spec.name, ?released, "its address was in use; it is tried once more");
         }
         in_use
+    }
+
+    /// Gives up the ports of this run that the daemon's command line or environment names.
+    fn release_ports(&self) -> Vec<u16> {
+        let mut ports = self.around.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let named: Vec<u16> =
+            ports.iter().map(|(_, port)| port).filter(|port| self.names_port(*port)).collect();
+        named.into_iter().filter(|port| ports.release_number(*port)).collect()
+    }
+
+    fn names_port(&self, port: u16) -> bool {
+        let command = &self.spec.command;
+        let words = command.args.iter().chain(command.env.values());
+        let port = port.to_string();
+        words
+            .map(|word| word.to_string_lossy())
+            .any(|word| word.split(|c: char| !c.is_ascii_digit()).any(|number| number == port))
+    }
+
+    /// Who has the port that the daemon could not have, as far as that can be seen.
+    fn port_holder(&self) -> Option<Value> {
+        let ports = self.around.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = ports.iter().map(|(_, port)| port).filter(|port| self.names_port(*port));
+        named.into_iter().find_map(|port| {
+            let holder = ports::holder(port)?;
+            Some(json!({ "port": port, "pid": holder.pid, "comm": holder.comm }))
+        })
     }
 
     fn judged(&mut self, exit: ExitReason, verdict: Verdict, ctx: &mut Context<Self>) {
@@ -93,6 +157,12 @@ impl Daemon {
                 return;
             }
         };
+        let restarted = matches!(action, Action::RestartAt(_));
+        self.status.send_modify(|status| {
+            if let Some(last) = status.incarnations.last_mut() {
+                last.restarted = restarted;
+            }
+        });
         self.append_exited(&exit, action, ctx);
         match action {
             Action::GiveUp => {
@@ -105,6 +175,10 @@ impl Daemon {
         }
         self.show_state();
         self.carry_out(action, ctx);
+        for settled in self.settlers.drain(..) {
+            // Who asked may have gone on.
+            let _ = settled.send(());
+        }
     }
 
     /// Appends the record and answers, with its position, those who ordered the death.
@@ -116,6 +190,9 @@ impl Daemon {
         }
         value["verdict"] = if action.is_final() { "final" } else { "restarting" }.into();
         value["incarnation"] = exit.incarnation.0.into();
+        if self.address_in_use == Some(exit.incarnation) {
+            value["address_in_use"] = self.port_holder().unwrap_or(Value::Bool(true));
+        }
         let (reply, appended) = oneshot::channel();
         let incarnation = exit.incarnation;
         let daemon = self.spec.name.clone();

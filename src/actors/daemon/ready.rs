@@ -51,9 +51,9 @@ impl Daemon {
         // What an older incarnation's leftovers still write must not count.
         let own = move |event: &Event| {
             event.incarnation == incarnation
-                && predicate.as_ref().is_none_or(|predicate| {
-                    predicate.test(&subject(event), &()) == Truth::True
-                })
+                && predicate
+                    .as_ref()
+                    .is_none_or(|predicate| predicate.test(&subject(event), &()) == Truth::True)
         };
         let wait = Wait {
             sources: vec![(self.spec.name.clone(), self.around.log_end.get())],

@@ -14,10 +14,9 @@ use super::{Daemon, IncarnationStatus, Surroundings};
 use crate::actors::command::{CommandError, Done};
 use crate::actors::event_bus::Open;
 use crate::actors::event_pipe::{EventPipe, LineSeen, Role, Seen, Source, Watch};
+use crate::cause::chain;
 use crate::daemon::lifecycle::Fact;
-use crate::daemon::{
-    CommandLine, EventSource, ExitStatus, Incarnation, Preparation, Readiness,
-};
+use crate::daemon::{CommandLine, EventSource, ExitStatus, Incarnation, Preparation, Readiness};
 use crate::event::lifecycle_names;
 use crate::host::exec::{self, Execution};
 use crate::host::pipe::PipeReader;
@@ -26,7 +25,7 @@ use crate::host::tail::FileTail;
 use crate::octez::events_config;
 
 /// Longest time that one preparing command may take.
-const PREPARATION: Duration = Duration::from_secs(60);
+const PREPARATION: Duration = Duration::from_mins(1);
 
 /// What servers say when another one has their port.
 static ADDRESS_IN_USE: LazyLock<Regex> = LazyLock::new(|| {
@@ -44,18 +43,21 @@ impl Daemon {
             }
             Ok(())
         };
-        self.pending = Some(ctx.spawn(prepared.into_actor(self).map(
-            move |prepared, daemon, ctx| {
+        self.pending =
+            Some(ctx.spawn(prepared.into_actor(self).map(move |prepared, daemon, ctx| {
                 daemon.pending = None;
                 match prepared.and_then(|()| daemon.spawn(incarnation, ctx)) {
                     Ok(()) => daemon.spawned(incarnation, ctx),
                     Err(error) => daemon.spawn_failed(incarnation, error, ctx),
                 }
-            },
-        )));
+            })));
     }
 
-    fn spawn(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) -> Result<(), CommandError> {
+    fn spawn(
+        &mut self,
+        incarnation: Incarnation,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), CommandError> {
         let daemon = self.spec.name.clone();
         let mut command = self.spec.command.clone();
         surround(&mut command, &self.around);
@@ -68,7 +70,7 @@ impl Daemon {
             guardian: guardian.as_deref(),
         };
         let Spawned { process, stdout, stderr } = process::spawn(&command, surroundings)
-            .map_err(|source| CommandError::Spawn { daemon, source })?;
+            .map_err(|source| CommandError::Spawn { daemon, source: Box::new(source) })?;
         self.open_pipes(incarnation, events, stdout, stderr, ctx);
         let exited = process.exited();
         self.process = Some(process);
@@ -99,9 +101,7 @@ impl Daemon {
                 command.env.insert("TRIBUNAL_EVENT_PIPE".into(), path.clone().into());
                 fifo(&path).map(Some)
             }
-            EventSource::File(file) => {
-                Ok(Some(Source::File(FileTail::new(file))))
-            }
+            EventSource::File(file) => Ok(Some(Source::File(FileTail::new(file)))),
             EventSource::Stdout | EventSource::Stderr => Ok(None),
         }
     }
@@ -155,11 +155,21 @@ impl Daemon {
         self.bus.do_send(Open { daemon: name });
         let first = self.around.log_end.get();
         let (reply, appended) = oneshot::channel();
-        self.append(lifecycle_names::SPAWNED, json!({ "pid": pid, "incarnation": incarnation }), Some(reply));
+        self.append(
+            lifecycle_names::SPAWNED,
+            json!({ "pid": pid, "incarnation": incarnation }),
+            Some(reply),
+        );
         if std::mem::take(&mut self.restarting_by_policy) {
             self.append(lifecycle_names::RESTARTED, json!({ "incarnation": incarnation }), None);
         }
-        let started = IncarnationStatus { number: incarnation, pid, started: Instant::now(), exited: None };
+        let started = IncarnationStatus {
+            number: incarnation,
+            pid,
+            started: Instant::now(),
+            exited: None,
+            restarted: false,
+        };
         self.status.send_modify(|status| {
             status.incarnations.push(started);
             status.first = Some(first);
@@ -178,7 +188,12 @@ impl Daemon {
         }));
     }
 
-    fn spawn_failed(&mut self, incarnation: Incarnation, error: CommandError, ctx: &mut Context<Self>) {
+    fn spawn_failed(
+        &mut self,
+        incarnation: Incarnation,
+        error: CommandError,
+        ctx: &mut Context<Self>,
+    ) {
         tracing::error!(daemon = %self.spec.name, %incarnation, %error, "not spawned");
         let reason = chain(&error);
         self.observe(Fact::SpawnFailed { incarnation }, ctx);
@@ -191,7 +206,12 @@ impl Daemon {
         }
     }
 
-    fn leader_exited(&mut self, incarnation: Incarnation, status: ExitStatus, ctx: &mut Context<Self>) {
+    fn leader_exited(
+        &mut self,
+        incarnation: Incarnation,
+        status: ExitStatus,
+        ctx: &mut Context<Self>,
+    ) {
         self.ready_by_exit(incarnation, status, ctx);
         self.observe(Fact::LeaderExited { incarnation, status }, ctx);
     }
@@ -212,7 +232,7 @@ impl actix::Handler<LineSeen> for Daemon {
 }
 
 /// A FIFO of the incarnation's own: nothing that an old one wrote can be read as the new one's.
-fn pipe_path(temp_dir: &Path, daemon: &str, incarnation: Incarnation) -> PathBuf {
+pub(crate) fn pipe_path(temp_dir: &Path, daemon: &str, incarnation: Incarnation) -> PathBuf {
     temp_dir.join(format!("{daemon}-events-{incarnation}"))
 }
 
@@ -288,16 +308,4 @@ fn merge(into: &mut Value, more: &Value) {
 pub(crate) fn command_text(command: &CommandLine) -> String {
     let words = std::iter::once(&command.program).chain(&command.args);
     words.map(OsString::as_os_str).map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

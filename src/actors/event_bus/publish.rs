@@ -287,6 +287,7 @@ impl Handler<Append> for EventBus {
             late: false,
         };
         self.offer(&event);
+        self.observers.retain_mut(|observer| !observer.lifecycle || observer.deliver(&event));
         if let Some(reply) = reply {
             // Who asked may have gone on.
             let _ = reply.send(seq);

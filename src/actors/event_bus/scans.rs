@@ -36,12 +36,6 @@ enum Purpose {
     Explain { port: Box<Port>, why: Why, miss: Miss, until: Seq },
 }
 
-/// What a step of a job came to.
-enum Progress {
-    Going(ScanJob),
-    Done,
-}
-
 /// Goes on with the scans.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -90,7 +84,11 @@ impl EventBus {
     fn scan_sources(&self, sources: &[(DaemonName, Seq)]) -> Vec<ScanSource> {
         let source = |(daemon, from): &(DaemonName, Seq)| ScanSource {
             daemon: daemon.clone(),
-            envelope: self.tallies.get(daemon).map(|tally| tally.envelope.clone()).unwrap_or_default(),
+            envelope: self
+                .tallies
+                .get(daemon)
+                .map(|tally| tally.envelope.clone())
+                .unwrap_or_default(),
             from: *from,
         };
         sources.iter().map(source).collect()
@@ -99,7 +97,7 @@ impl EventBus {
     fn step_scans(&mut self, ctx: &mut Context<Self>) {
         let began = Instant::now();
         while let Some(job) = self.scans.pop_front() {
-            if let Progress::Going(job) = self.step(job, ctx) {
+            if let Some(job) = self.step(job, ctx) {
                 self.scans.push_back(job);
             }
             if began.elapsed() >= SLICE {
@@ -112,37 +110,37 @@ impl EventBus {
         }
     }
 
-    /// One batch of one job.
-    fn step(&mut self, mut job: ScanJob, ctx: &mut Context<Self>) -> Progress {
+    /// One batch of one job; gives it back if there is more to do.
+    fn step(&mut self, mut job: ScanJob, ctx: &mut Context<Self>) -> Option<ScanJob> {
         let scanned = job.scan.next(&mut self.recorder);
         match job.purpose {
-            Purpose::Judge { id, .. } if !self.ports.contains_key(&id) => Progress::Done,
+            Purpose::Judge { id, .. } if !self.ports.contains_key(&id) => None,
             Purpose::Judge { id, mut wait } => match scanned {
                 Ok(Some(scanned)) => match judge(&mut wait, &scanned) {
                     Some(event) => {
                         self.resolve(id, event);
-                        Progress::Done
+                        None
                     }
-                    None => Progress::Going(ScanJob { purpose: Purpose::Judge { id, wait }, ..job }),
+                    None => Some(ScanJob { purpose: Purpose::Judge { id, wait }, ..job }),
                 },
                 Ok(None) => {
                     self.go_live(id, wait, ctx);
-                    Progress::Done
+                    None
                 }
                 Err(error) => {
                     self.fail_unreadable(id, &error);
-                    Progress::Done
+                    None
                 }
             },
             Purpose::Explain { port, why, mut miss, until } => match scanned {
                 Ok(Some(scanned)) if scanned.entry.first < until => {
                     consider(&port, &mut miss, &scanned, until);
                     let purpose = Purpose::Explain { port, why, miss, until };
-                    Progress::Going(ScanJob { purpose, ..job })
+                    Some(ScanJob { purpose, ..job })
                 }
                 Ok(_) | Err(_) => {
                     port.fail(why, Some(miss));
-                    Progress::Done
+                    None
                 }
             },
         }
@@ -187,8 +185,7 @@ fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
         };
         miss.count(&content.name);
         if port.event.matches(content.name.as_str())
-            && let Some(event) =
-                publish::open(&origin, &scanned.batch, content, seq, &mut sections)
+            && let Some(event) = publish::open(&origin, &scanned.batch, content, seq, &mut sections)
         {
             miss.consider(&event, port.bound.as_ref());
         }

@@ -24,12 +24,16 @@ pub(crate) struct Failed {
 
 #[derive(Debug)]
 pub(crate) enum Why {
-    TimedOut { after: Duration },
+    TimedOut {
+        after: Duration,
+    },
     /// All that it could wait for is finally dead.
     Dead(Vec<(DaemonName, Death)>),
     ShuttingDown,
     /// What was recorded cannot be read back.
-    Recording { reason: String },
+    Recording {
+        reason: String,
+    },
 }
 
 /// Why a daemon is finally dead.
@@ -102,7 +106,7 @@ impl Handler<Register> for EventBus {
 }
 
 /// Far enough for any test, near enough for the clock.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 
 /// Withdraws a wait that nobody waits for any more.
 #[derive(Debug, Message)]

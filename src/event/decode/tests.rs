@@ -7,7 +7,8 @@ fn decode(text: &str, envelope: &Envelope) -> Batch {
 }
 
 fn fields(name: &str, value: &str, time: Option<&str>) -> Envelope {
-    let path = |text: &str| text.split('.').filter(|part| !part.is_empty()).map(Into::into).collect();
+    let path =
+        |text: &str| text.split('.').filter(|part| !part.is_empty()).map(Into::into).collect();
     Envelope::Fields { name: path(name), value: path(value), time: time.map(path) }
 }
 
@@ -82,18 +83,46 @@ fn half_a_line_at_the_end_is_malformed_and_a_whole_one_without_newline_is_not() 
 
 /// A line of one of few kinds, all ASCII.
 fn sink_line() -> impl Strategy<Value = String> {
-    let time = prop::sample::select(vec!["1.5", "1787318689.2017", "7", "-0", "1e3", "null", "\"x\"", "01"]);
-    let payload = prop::sample::select(vec!["1", "{\"a\":[]}", "\"x\"", "{}", "1,\"b\":2", "\"\\u0061\"", "[", " 1 "]);
+    let time = prop::sample::select(vec![
+        "1.5",
+        "1787318689.2017",
+        "7",
+        "-0",
+        "1e3",
+        "null",
+        "\"x\"",
+        "01",
+    ]);
+    let payload = prop::sample::select(vec![
+        "1",
+        "{\"a\":[]}",
+        "\"x\"",
+        "{}",
+        "1,\"b\":2",
+        "\"\\u0061\"",
+        "[",
+        " 1 ",
+    ]);
     let name = prop::sample::select(vec!["a.v0", "b.v0", "a.v0\":{},\"", "\\u0061"]);
     let section = prop::sample::select(vec!["\"section\":[\"s\"],", "\"section\":null,", ""]);
-    let end = prop::sample::select(vec!["}}}", "}}}", "}}}", "} }}", ",\"x\":1}}}", "},\"section\":[]}}", "}}"]);
+    let end = prop::sample::select(vec![
+        "}}}",
+        "}}}",
+        "}}}",
+        "} }}",
+        ",\"x\":1}}}",
+        "},\"section\":[]}}",
+        "}}",
+    ]);
     (time, section, name, payload, end).prop_map(|(time, section, name, payload, end)| {
         format!(r#"{{"fd-sink-item.v0":{{"time_stamp":{time},{section}"event":{{"{name}":{payload}{end}"#)
     })
 }
 
 fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, &'static str)>> {
-    let with = prop::sample::select(vec!["", " ", "{", "}", "[", "]", ",", ":", "\"", "0", ".", "-", "\\"]);
+    let with = prop::sample::select(vec![
+        "", " ", "{", "}", "[", "]", ",", ":", "\"", "0", ".", "-", "\\",
+    ]);
     prop_oneof![
         2 => Just(Vec::new()),
         1 => prop::collection::vec((any::<prop::sample::Index>(), with), 1..3),
@@ -108,7 +137,9 @@ fn split(input: &[u8], sizes: &[usize], cap: usize) -> Vec<(bool, Vec<u8>)> {
     let mut take = |piece: Piece| match piece {
         Piece::Lines(bytes) => {
             assert_eq!(bytes.last(), Some(&b'\n'));
-            lines.extend(bytes[..bytes.len() - 1].split(|b| *b == b'\n').map(|l| (false, l.to_vec())));
+            lines.extend(
+                bytes[..bytes.len() - 1].split(|b| *b == b'\n').map(|l| (false, l.to_vec())),
+            );
         }
         Piece::Overlong { bytes, last } => {
             let line = overlong.get_or_insert_default();

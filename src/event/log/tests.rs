@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::{IndexEntry, Lines, Scan, ScanSource, SparseIndex};
 use crate::daemon::{DaemonName, Incarnation};
-use crate::event::decode::Envelope;
 use crate::event::Seq;
+use crate::event::decode::Envelope;
 
 fn name(index: usize) -> DaemonName {
     DaemonName::new(format!("d{index}")).unwrap()
@@ -67,8 +67,9 @@ impl Lines for Model {
 
     fn bytes(&mut self, daemon: &DaemonName, entry: &IndexEntry) -> Result<Bytes, Infallible> {
         let index = (0..self.files.len()).find(|index| name(*index) == *daemon).unwrap();
-        let range = entry.offset as usize..(entry.offset + entry.bytes) as usize;
-        Ok(Bytes::copy_from_slice(&self.files[index].0[range]))
+        let start = usize::try_from(entry.offset).unwrap();
+        let length = usize::try_from(entry.bytes).unwrap();
+        Ok(Bytes::copy_from_slice(&self.files[index].0[start..][..length]))
     }
 }
 

@@ -52,7 +52,9 @@ fn those_with_more_true_clauses_are_nearer_and_of_equals_the_later() {
 fn unknowns_are_counted_and_matches_that_were_passed_over_are_not_near() {
     let mut miss = Miss::default();
     let wanted = bound("level >= 10");
-    for value in [json!({}), json!({ "level": "10" }), json!({ "level": 12 }), json!({ "level": 9 })] {
+    for value in
+        [json!({}), json!({ "level": "10" }), json!({ "level": 12 }), json!({ "level": 9 })]
+    {
         miss.consider(&event(1, value), Some(&wanted));
     }
     assert_eq!((miss.same_name, miss.unknown, miss.nearest.len()), (4, 2, 3));

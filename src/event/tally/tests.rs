@@ -15,7 +15,7 @@ fn history_is_worth_a_scan_only_where_the_name_was_seen_since() {
     assert_eq!(tally.events, 5);
     assert!(tally.may_hold(Seq(8), |name| name == "a.v0"));
     assert!(!tally.may_hold(Seq(9), |name| name == "a.v0"));
-    assert!(tally.may_hold(Seq(9), |name| name.ends_with(".v0")));
+    assert!(tally.may_hold(Seq(9), |name| name.starts_with(|c| c < 'c')));
     assert!(!tally.may_hold(Seq(0), |name| name == "c.v0"));
     let mut names: Vec<_> =
         tally.names().map(|(name, tally)| (name.as_str(), tally.count, tally.last.0)).collect();

@@ -122,7 +122,7 @@ impl Bucket {
             field.offer(event, waits, ended);
         }
         for id in &self.rest {
-            if waits.get_mut(id).is_some_and(|wait| wait.test.holds(event) && wait.count()) {
+            if waits.get_mut(id).is_some_and(|wait| wait.test.holds(event) && wait.count(event)) {
                 ended.push(*id);
             }
         }
@@ -197,7 +197,7 @@ impl FieldIndex {
         let judge = |(id, extent): (WaiterId, Extent)| {
             if let Some(wait) = waits.get_mut(&id)
                 && (extent == Extent::Whole || wait.test.holds(event))
-                && wait.count()
+                && wait.count(event)
             {
                 ended.push(id);
             }

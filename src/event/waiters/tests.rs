@@ -84,9 +84,7 @@ fn a_payload_is_worth_parsing_only_if_a_wait_may_count_it() {
     let mut waiters = Waiters::default();
     let name = "level.v0".into();
     let payloads = ["{\"level\":1}", "{\"hash\":\"B\"}", "{\"level\":7}", "{\"level\":7.5}"];
-    let first = |waiters: &Waiters| {
-        waiters.first_wanted(&daemon(0), &name, payloads.into_iter())
-    };
+    let first = |waiters: &Waiters| waiters.first_wanted(&daemon(0), &name, payloads.into_iter());
     assert_eq!(first(&waiters), None);
     let at_least_five = || wait(&[0], "level.v0", predicate("level >= 5"), 1);
     waiters.insert(WaiterId(1), at_least_five()).unwrap();
@@ -215,8 +213,11 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(str::to_owned),
     ];
     let name = prop::sample::select(vec!["a", "a", "a", "b", "tribunal.ready"]);
-    let event = (0..DAEMONS, name, payload)
-        .prop_map(|(from, name, payload)| Step::Event { from, name, payload });
+    let event = (0..DAEMONS, name, payload).prop_map(|(from, name, payload)| Step::Event {
+        from,
+        name,
+        payload,
+    });
     prop_oneof![
         6 => plans().prop_map(Step::Insert),
         10 => event,

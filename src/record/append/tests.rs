@@ -157,13 +157,17 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run");
         let mut model = Model::new(&run);
-        before.iter().for_each(|step| model.take(step));
+        for step in &before {
+            model.take(step);
+        }
         let wanted = |model: &Model| -> Vec<Recorded> {
             let wanted = |(seq, daemon, ..): &&Recorded| seq.0 >= from[*daemon];
             model.all.iter().filter(wanted).copied().collect()
         };
         prop_assert_eq!(scan(&mut model.recorder, from), wanted(&model));
-        after.iter().for_each(|step| model.take(step));
+        for step in &after {
+            model.take(step);
+        }
         prop_assert_eq!(scan(&mut model.recorder, from), wanted(&model));
         model.recorder.flush();
         prop_assert_eq!(model.recorder.failure(), None);

@@ -11,7 +11,11 @@ fn notes() -> Vec<Note> {
     let path = |name: &str| vec![name.to_owned()];
     let envelope = Envelope::Fields { name: path("msg"), value: path("data"), time: None };
     let whats = [
-        What::Daemon { daemon: daemon.clone(), kind: "process".into(), envelope: (&envelope).into() },
+        What::Daemon {
+            daemon: daemon.clone(),
+            kind: "process".into(),
+            envelope: (&envelope).into(),
+        },
         What::Lifecycle {
             seq: Seq(3),
             daemon: daemon.clone(),
@@ -19,7 +23,12 @@ fn notes() -> Vec<Note> {
             event: "tribunal.spawned".into(),
             value: json!({ "pid": 7 }),
         },
-        What::Malformed { seq: Seq(4), daemon, reason: "not JSON".into(), excerpt: "\u{1b}é".into() },
+        What::Malformed {
+            seq: Seq(4),
+            daemon,
+            reason: "not JSON".into(),
+            excerpt: "\u{1b}é".into(),
+        },
         What::Step {
             path: "steps[0]".into(),
             outcome: "passed".into(),
@@ -38,7 +47,9 @@ fn notes_are_read_back_as_they_were_written() {
     recorder.flush();
     let run = RecordedRun::open(RunDir::new(dir.path())).unwrap();
     assert_eq!(run.notes().unwrap(), notes());
-    for envelope in [Envelope::Octez, Envelope::Fields { name: vec![], value: vec![], time: Some(vec![]) }] {
+    for envelope in
+        [Envelope::Octez, Envelope::Fields { name: vec![], value: vec![], time: Some(vec![]) }]
+    {
         assert_eq!(Envelope::from(EnvelopeNote::from(&envelope)), envelope);
     }
 }

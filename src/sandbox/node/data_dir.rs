@@ -34,6 +34,8 @@ pub enum DataDirError {
     Read { path: PathBuf, source: io::Error },
     #[error("{path} is no identity")]
     Identity { path: PathBuf, source: serde_json::Error },
+    #[error("{path} is no list of peers")]
+    Peers { path: PathBuf, source: serde_json::Error },
     #[error("the identity file {path} exists already")]
     IdentityExists { path: PathBuf },
     #[error("no identity file in {path}")]
@@ -124,6 +126,49 @@ impl NodeIdentity {
     }
 }
 
+/// `peers.json`: the peers that are trusted by their identifier, which a restart remembers. Points are not in it.
+#[derive(Clone, Debug)]
+pub struct PeersFile {
+    path: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PeerRecord {
+    peer_id: PeerId,
+    trusted: bool,
+}
+
+impl PeersFile {
+    pub fn of(data_dir: &Path) -> Self {
+        Self { path: data_dir.join("peers.json") }
+    }
+
+    /// The peers of the file, which is made if there is none.
+    pub fn open(&self) -> Result<Vec<PeerId>, DataDirError> {
+        let path = self.path.clone();
+        match std::fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice::<Vec<PeerRecord>>(&bytes) {
+                Ok(records) => {
+                    let trusted = records.into_iter().filter(|record| record.trusted);
+                    Ok(trusted.map(|record| record.peer_id).collect())
+                }
+                Err(source) => Err(DataDirError::Peers { path, source }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.write(&[])?;
+                Ok(Vec::new())
+            }
+            Err(source) => Err(DataDirError::Read { path, source }),
+        }
+    }
+
+    pub fn write(&self, trusted: &[PeerId]) -> Result<(), DataDirError> {
+        let records: Vec<PeerRecord> =
+            trusted.iter().map(|peer| PeerRecord { peer_id: *peer, trusted: true }).collect();
+        write(&self.path, format!("{:#}\n", json!(records)).as_bytes())
+    }
+}
+
 fn random_bytes() -> [u8; 32] {
     let mut bytes = [0; 32];
     fastrand::Rng::new().fill(&mut bytes);
@@ -161,6 +206,17 @@ mod tests {
         assert!(matches!(prepare(&data_dir), Err(DataDirError::Version { .. })));
         std::fs::write(NodeIdentity::path(&data_dir), "{}").unwrap();
         assert!(matches!(NodeIdentity::read(&data_dir), Err(DataDirError::Identity { .. })));
+    }
+
+    #[test]
+    fn trusted_peers_are_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = PeersFile::of(dir.path());
+        assert_eq!(file.open().unwrap(), []);
+        file.write(&[PeerId([7; 16])]).unwrap();
+        assert_eq!(file.open().unwrap(), [PeerId([7; 16])]);
+        std::fs::write(dir.path().join("peers.json"), "{}").unwrap();
+        assert!(matches!(file.open(), Err(DataDirError::Peers { .. })));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{daemons, events, lifecycle, marks, names, variables};
 use crate::daemon::Kind;
-use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::scenario::model::{DaemonDeclaration, Scenario, Step};
 use crate::scenario::source::{Source, Span};
 use crate::scenario::values::Text;
@@ -57,7 +57,9 @@ impl<'s> Findings<'s> {
     }
 
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        if self.found.len() < MAX_FINDINGS {
+            self.found.push(diagnostic);
+        }
     }
 
     pub(super) fn daemon(&self, name: &str) -> Option<&'s DaemonDeclaration> {

@@ -1,7 +1,7 @@
 //! The keys of one mapping, checked against its table.
 
-use super::{MAX_ERRORS, Reader};
-use crate::scenario::diagnostic::{Diagnostic, nearest, suggestion};
+use super::Reader;
+use crate::scenario::diagnostic::{Diagnostic, MAX_FINDINGS, nearest, suggestion};
 use crate::scenario::grammar::{Need, Shape, Table};
 use crate::scenario::source::Span;
 use crate::scenario::yaml::{Content, Entry, Layout, Mapping, Node, shortened};
@@ -52,9 +52,14 @@ impl<'n> Slot<'n> {
 impl Reader {
     /// Reports, up to a number that still helps.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        if self.errors.len() < MAX_ERRORS {
+        if !self.has_enough() {
             self.errors.push(diagnostic);
         }
+    }
+
+    /// Whether more errors would not be told.
+    pub(super) fn has_enough(&self) -> bool {
+        self.errors.len() >= MAX_FINDINGS
     }
 
     pub(super) fn error(&self, span: Span, message: impl Into<String>) -> Diagnostic {
@@ -111,7 +116,7 @@ impl Reader {
     ) -> Option<Fields<'n>> {
         let mapping = self.mapping(slot)?;
         let cut = self.cut_values(mapping, table);
-        let whole = |index: &usize| !cut.contains(index);
+        let whole = |index: &usize| cut.binary_search(index).is_err();
         let indices: Vec<usize> = (0..mapping.entries.len()).filter(whole).collect();
         let mut entries = Vec::with_capacity(indices.len());
         for entry in indices.into_iter().map(|index| &mapping.entries[index]) {
@@ -126,7 +131,8 @@ impl Reader {
     }
 
     fn missing_keys(&mut self, name: &str, mapping: &Mapping, table: &'static Table, owner: Span) {
-        let keys = || mapping.entries.iter().map(|entry| entry.key.text.as_str());
+        let keys =
+            || mapping.entries.iter().map(|entry| entry.key.text.as_str()).take(MAX_FINDINGS);
         for field in table.fields().filter(|field| field.need == Need::Required) {
             // A misspelled key is reported as such, with the key that was meant.
             let meant = |key| nearest(key, table.names()) == Some(field.name);
@@ -141,6 +147,9 @@ impl Reader {
     }
 
     fn unknown_key(&mut self, owner: &str, entry: &Entry, table: &'static Table) {
+        if self.has_enough() {
+            return;
+        }
         let key = &entry.key;
         let name = shortened(&key.text);
         if table.later.contains(&key.text.as_str()) {
@@ -178,6 +187,9 @@ impl Reader {
         for (at, &first) in pieces.iter().enumerate() {
             if at > 0 && pieces[at - 1] + 1 == first {
                 continue;
+            }
+            if self.has_enough() {
+                return;
             }
             let run = pieces[at..].iter().zip(first..).take_while(|(piece, index)| *piece == index);
             let last = run.last().map_or(first, |(&piece, _)| piece);

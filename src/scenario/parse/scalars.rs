@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use super::Reader;
 use super::fields::Slot;
-use crate::predicate::{Expression, ParseError, Predicate, References};
 use crate::scenario::diagnostic::suggestion;
 use crate::scenario::grammar::Shape;
-use crate::scenario::model::{Assignment, Condition, Formula, Spanned};
+use crate::scenario::model::Spanned;
 use crate::scenario::source::Span;
-use crate::scenario::values::{Data, Setting, Template, Text, is_name};
-use crate::scenario::yaml::{
-    Content, Key, Layout, Node, Plain, Scalar, Style, Trap, classify, place, shortened,
-};
+use crate::scenario::values::{Setting, Template, Text, is_name};
+use crate::scenario::yaml::{Content, Key, Plain, Scalar, Style, Trap, classify, place, shortened};
 
 impl Reader {
     /// The scalar, if it is one and something was written.
@@ -94,7 +91,7 @@ impl Reader {
         self.template(scalar, slot.node.span)
     }
 
-    fn template(&mut self, scalar: &Scalar, span: Span) -> Option<Text> {
+    pub(super) fn template(&mut self, scalar: &Scalar, span: Span) -> Option<Text> {
         match Template::parse(&scalar.text) {
             Ok(template) => {
                 let at = |range| place(&self.source, span, scalar.style, &scalar.text, range);
@@ -296,192 +293,6 @@ impl Reader {
                 };
                 let error = self
                     .error(slot.node.span, format!("`{}` is no duration", shortened(&scalar.text)))
-                    .help(help);
-                self.report(error);
-                None
-            }
-        }
-    }
-
-    /// The source of a predicate or an expression: never expanded, and never typed by YAML.
-    fn formula_text<'n>(&mut self, slot: Slot<'n>) -> Option<&'n Scalar> {
-        match &slot.node.content {
-            Content::Scalar(scalar) if !scalar.text.trim().is_empty() => Some(scalar),
-            Content::Scalar(_) if slot.node.is_absent() => {
-                self.mismatch(slot);
-                None
-            }
-            Content::Scalar(_) => {
-                let error = self
-                    .error(slot.node.span, format!("the expression of `{}` is empty", slot.name))
-                    .help("such as `level >= 4`");
-                self.report(error);
-                None
-            }
-            Content::Sequence(_) | Content::Mapping(_) => {
-                let written = self.source.slice(self.source.first_line_of(slot.node.span));
-                let error = self
-                    .error(
-                        slot.node.span,
-                        format!(
-                            "`{}` takes an expression, and this is {}",
-                            slot.name,
-                            slot.node.describe()
-                        ),
-                    )
-                    .help(format!("quote it: '{}'", shortened(&written.replace('\'', "''"))));
-                self.report(error);
-                None
-            }
-        }
-    }
-
-    pub(super) fn condition(&mut self, slot: Slot<'_>) -> Option<Condition> {
-        let scalar = self.formula_text(slot)?;
-        let span = slot.node.span;
-        match Predicate::parse(&scalar.text) {
-            Ok(predicate) => {
-                let variables = self.placed(predicate.references(), scalar, span);
-                Some(Condition { predicate, span, variables })
-            }
-            Err(error) => {
-                self.no_formula(error, scalar, span);
-                None
-            }
-        }
-    }
-
-    pub(super) fn formula(&mut self, slot: Slot<'_>) -> Option<Formula> {
-        let scalar = self.formula_text(slot)?;
-        let span = slot.node.span;
-        match Expression::parse(&scalar.text) {
-            Ok(expression) => {
-                let variables = self.placed(expression.references(), scalar, span);
-                Some(Formula { expression, span, variables })
-            }
-            Err(error) => {
-                self.no_formula(error, scalar, span);
-                None
-            }
-        }
-    }
-
-    fn no_formula(&mut self, error: ParseError, scalar: &Scalar, span: Span) {
-        let at = place(&self.source, span, scalar.style, &scalar.text, error.span);
-        let mut diagnostic = self.error(at, error.message);
-        diagnostic.help = error.help;
-        self.report(diagnostic);
-    }
-
-    fn placed(&self, references: &References, scalar: &Scalar, span: Span) -> Vec<Spanned<String>> {
-        let at = |range| place(&self.source, span, scalar.style, &scalar.text, range);
-        let variables = references.variables.iter();
-        variables
-            .map(|var| Spanned { value: var.name.clone(), span: at(var.span.clone()) })
-            .collect()
-    }
-
-    /// `{ name: EXPRESSION }`
-    pub(super) fn assignments(&mut self, slot: Slot<'_>) -> Option<Vec<Assignment>> {
-        let mapping = self.mapping(slot)?;
-        let mut pieces = Vec::new();
-        if mapping.layout == Layout::Flow {
-            for (index, entry) in mapping.entries.iter().enumerate().skip(1) {
-                if entry.value.is_absent() && !is_name(&entry.key.text) {
-                    pieces.extend([index - 1, index]);
-                }
-            }
-            pieces.dedup();
-            self.report_cut(mapping, &pieces);
-        }
-        let mut assignments = Vec::new();
-        for (index, entry) in mapping.entries.iter().enumerate() {
-            if pieces.contains(&index) {
-                continue;
-            }
-            let name = self.variable(&entry.key);
-            let slot = Slot {
-                name: &entry.key.text,
-                shape: Shape::Formula,
-                node: &entry.value,
-                example: None,
-            };
-            if let (Some(name), Some(formula)) = (name, self.formula(slot)) {
-                assignments.push(Assignment { name, formula });
-            }
-        }
-        Some(assignments)
-    }
-
-    /// Free keys with texts.
-    pub(super) fn text_map(&mut self, slot: Slot<'_>) -> Option<Vec<(String, Text)>> {
-        let mapping = self.mapping(slot)?;
-        let mut map = Vec::new();
-        for entry in &mapping.entries {
-            let key = self.free_key(&entry.key);
-            let slot = Slot {
-                name: &entry.key.text,
-                shape: Shape::Text,
-                node: &entry.value,
-                example: None,
-            };
-            if let (Some(key), Some(text)) = (key, self.text(slot)) {
-                map.push((key.value, text));
-            }
-        }
-        Some(map)
-    }
-
-    pub(super) fn object(&mut self, slot: Slot<'_>) -> Option<Data> {
-        self.mapping(slot)?;
-        self.data(slot)
-    }
-
-    /// JSON, typed by the core schema; what YAMLs disagree on is an error.
-    pub(super) fn data(&mut self, slot: Slot<'_>) -> Option<Data> {
-        let Slot { node, .. } = slot;
-        match &node.content {
-            Content::Scalar(_) if node.is_absent() => {
-                self.mismatch(slot);
-                None
-            }
-            Content::Scalar(scalar) => self.scalar_data(scalar, node),
-            Content::Sequence(items) => {
-                let items = items.iter().map(|item| self.data(slot.item(Shape::Any, item)));
-                items.collect::<Option<_>>().map(Data::List)
-            }
-            Content::Mapping(mapping) => {
-                let mut entries = Vec::new();
-                for entry in &mapping.entries {
-                    let key = self.free_key(&entry.key);
-                    let value = self.data(slot.item(Shape::Any, &entry.value));
-                    if let (Some(key), Some(value)) = (key, value) {
-                        entries.push((key.value, value));
-                    }
-                }
-                Some(Data::Object(entries))
-            }
-        }
-    }
-
-    fn scalar_data(&mut self, scalar: &Scalar, node: &Node) -> Option<Data> {
-        let text = |reader: &mut Self| reader.template(scalar, node.span).map(Data::Text);
-        if scalar.style != Style::Plain {
-            return text(self);
-        }
-        match classify(&scalar.text) {
-            Plain::Text => text(self),
-            Plain::Null => Some(Data::Null),
-            Plain::Boolean(value) => Some(Data::Boolean(value)),
-            Plain::Integer(number) | Plain::Float(number) => Some(Data::Number(number)),
-            Plain::Trap(trap) => {
-                let text = &scalar.text;
-                let help = match trap.instead(text) {
-                    Some(instead) => format!("write `{instead}`, or \"{text}\" if text is meant"),
-                    None => format!("quote it: \"{text}\""),
-                };
-                let error = self
-                    .error(node.span, format!("`{text}` is read differently by different YAMLs"))
                     .help(help);
                 self.report(error);
                 None

@@ -38,7 +38,7 @@ fn lines_as_octez_writes_them_are_ordinary() {
 #[test]
 fn lines_that_the_parser_takes_in_its_own_way_are_left_to_it() {
     for item in [
-        format!(r#"{EVENT},{EVENT}"#),
+        format!("{EVENT},{EVENT}"),
         format!(r#""time_stamp":null,{EVENT}"#),
         format!(r#""section":null,{EVENT}"#),
         r#""event":null"#.to_owned(),
@@ -49,7 +49,9 @@ fn lines_that_the_parser_takes_in_its_own_way_are_left_to_it() {
         let line = format!(r#"{{"fd-sink-item.v0":{{{item}}}}}"#);
         assert!(open_plain_octez(&line).is_none(), "{line}");
     }
-    for line in [format!("{{{EVENT}}}"), "[]".into(), r#"{"fd-sink-item.v0":[null,null,null]}"#.into()] {
+    for line in
+        [format!("{{{EVENT}}}"), "[]".into(), r#"{"fd-sink-item.v0":[null,null,null]}"#.into()]
+    {
         assert!(open_plain_octez(&line).is_none(), "{line}");
     }
 }
@@ -61,7 +63,8 @@ fn a_payload_that_no_value_can_hold_makes_the_line_malformed() {
         let octez = format!(r#"{{"fd-sink-item.v0":{{"event":{{"x.v0":{payload}}}}}}}"#);
         let opened = Envelope::Octez.open(&octez);
         assert!(matches!(opened, Err(Malformed::NoValue { .. })), "{opened:?}");
-        let other = Envelope::Fields { name: vec!["n".into()], value: vec!["v".into()], time: None };
+        let other =
+            Envelope::Fields { name: vec!["n".into()], value: vec!["v".into()], time: None };
         let line = format!(r#"{{"n":"x","v":{payload}}}"#);
         assert!(matches!(other.open(&line), Err(Malformed::NoValue { .. })));
     }
@@ -81,7 +84,13 @@ fn lines() -> impl Strategy<Value = String> {
         1 => payload.prop_map(|payload| format!(r#""x":{payload}"#)),
     ];
     let item = prop::collection::vec(field, 0..4).prop_map(|fields| fields.join(", "));
-    let change = (any::<prop::sample::Index>(), prop_oneof![any::<char>(), "[{}\\[\\],:\"\\\\ 0]".prop_map(|s| s.chars().next().unwrap_or(' '))]);
+    let change = (
+        any::<prop::sample::Index>(),
+        prop_oneof![
+            any::<char>(),
+            "[{}\\[\\],:\"\\\\ 0]".prop_map(|s| s.chars().next().unwrap_or(' '))
+        ],
+    );
     (item, prop::collection::vec(change, 0..3)).prop_map(|(item, changes)| {
         let line = format!(r#"{{"fd-sink-item.v0":{{{item}}}}}"#);
         let mut chars: Vec<char> = line.chars().collect();

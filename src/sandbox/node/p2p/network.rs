@@ -14,6 +14,7 @@ use super::message::{Hello, Message};
 use super::points::{Acl, Points, Refusal, octez_ip};
 use super::session;
 use crate::sandbox::hash::{ChainId, PeerId};
+use crate::sandbox::node::data_dir::{DataDirError, PeersFile};
 use crate::sandbox::node::shell::{Shell, State};
 use crate::sandbox::node::worker::Worker;
 use crate::sandbox::sink::{Level, Sink};
@@ -31,9 +32,10 @@ pub struct Network {
 struct Inner {
     hello: Hello,
     max_connections: usize,
+    peers_file: PeersFile,
     state: Mutex<Table>,
-    pub shell: Shell,
-    pub worker: Worker,
+    shell: Shell,
+    worker: Worker,
     sink: Sink,
 }
 
@@ -129,6 +131,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// `ADDR:PORT`, with the peer that must be there.
     pub bootstrap: Vec<(SocketAddr, Option<PeerId>)>,
+    pub trusted_peers: Vec<PeerId>,
+    pub peers_file: PeersFile,
 }
 
 impl Network {
@@ -145,10 +149,19 @@ impl Network {
         for (addr, peer) in settings.bootstrap {
             points.add_bootstrap(addr, peer);
         }
+        for peer in settings.trusted_peers {
+            points.set_peer_acl(peer, Acl::Trust);
+        }
         let state = Table { points, connections: HashMap::new(), next_token: 0 };
-        let max_connections = settings.max_connections;
-        let state = Mutex::new(state);
-        let inner = Inner { hello, max_connections, state, shell, worker, sink };
+        let inner = Inner {
+            hello,
+            max_connections: settings.max_connections,
+            peers_file: settings.peers_file,
+            state: Mutex::new(state),
+            shell,
+            worker,
+            sink,
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -207,11 +220,16 @@ impl Network {
         }
     }
 
-    pub fn set_peer_acl(&self, peer: PeerId, acl: Acl) {
-        self.with_points(|points| points.set_peer_acl(peer, acl));
+    /// The same of a peer, wherever it is; trust is remembered in `peers.json`.
+    pub fn set_peer_acl(&self, peer: PeerId, acl: Acl) -> Result<(), DataDirError> {
+        let trusted = self.with_points(|points| {
+            points.set_peer_acl(peer, acl);
+            points.trusted_peers()
+        });
         if acl == Acl::Ban {
             self.kick_where(|connection| connection.peer == peer);
         }
+        self.inner.peers_file.write(&trusted)
     }
 
     fn kick_where(&self, wanted: impl Fn(&Connection) -> bool) {

@@ -106,6 +106,11 @@ impl Points {
         self.peers.get(peer).copied().unwrap_or_default()
     }
 
+    pub fn trusted_peers(&self) -> Vec<PeerId> {
+        let trusted = self.peers.iter().filter(|(_, acl)| **acl == Acl::Trust);
+        trusted.map(|(peer, _)| *peer).collect()
+    }
+
     pub fn set_peer_acl(&mut self, peer: PeerId, acl: Acl) {
         self.peers.insert(peer, acl);
     }

@@ -142,10 +142,11 @@ fn peer_call(network: &Network, call: &Call, peer: PeerId) -> Answer {
         Method::GET => Answer::Json(peer_json(network, &peer)),
         Method::PATCH => match acl(call) {
             Ok(acl) => {
-                if let Some(acl) = acl {
-                    network.set_peer_acl(peer, acl);
+                let saved = acl.map_or(Ok(()), |acl| network.set_peer_acl(peer, acl));
+                match saved {
+                    Ok(()) => Answer::Json(peer_json(network, &peer)),
+                    Err(error) => Answer::refused(trace::of_error("failure", &error)),
                 }
-                Answer::Json(peer_json(network, &peer))
             }
             Err(bad) => bad,
         },

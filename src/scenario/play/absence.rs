@@ -1,0 +1,168 @@
+//! What must not be: `never`, and the invariants, which are watched all along.
+
+use std::time::Duration;
+
+use super::branch::Branch;
+use super::events::Pattern;
+use super::side_by_side::{Local, first};
+use super::stage::Stage;
+use super::track::StepId;
+use super::trouble::{Place, Trouble};
+use super::vacuity::{Watch, unknown_throughout};
+use crate::event::Event;
+use crate::scenario::model::{Never, Since, Until};
+use crate::scenario::result::FailureKind;
+
+/// Longer than any scenario.
+const UNLIMITED: Duration = Duration::from_hours(30 * 24);
+
+impl Branch {
+    /// None from `since` until `for` is over, or `until` matches, or now.
+    pub(super) async fn never(
+        &mut self,
+        stage: &Stage<'_>,
+        never: &Never,
+        place: &Place,
+        id: StepId,
+    ) -> Result<(), Trouble> {
+        let pattern = self.pattern(stage, &never.pattern, never.since.as_ref())?;
+        let groups = self.groups(stage, &never.pattern.from)?;
+        stage.watches(Watch { groups, event: pattern.event.clone(), place: place.clone() });
+        if let Some(until) = &never.until {
+            return self.never_until(stage, &pattern, until, id).await;
+        }
+        if let Some(lasting) = &never.lasting {
+            let lasting = lasting.resolve(&self.scope, stage)?;
+            tokio::select! {
+                biased;
+                event = occurrence(stage, &pattern) => return Err(unexpected(&event)),
+                () = tokio::time::sleep(lasting) => {}
+            }
+        }
+        stage.harness.settle().await;
+        match pattern.look_back(stage).await {
+            Ok(event) => Err(unexpected(&event)),
+            Err(error) => match unknown_throughout(&pattern, &error) {
+                Some(trouble) => stage.proves_nothing(trouble),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// What came after the end does not count.
+    async fn never_until(
+        &mut self,
+        stage: &Stage<'_>,
+        pattern: &Pattern,
+        until: &Until,
+        id: StepId,
+    ) -> Result<(), Trouble> {
+        let end = self.pattern(stage, &until.pattern, None)?;
+        let within = stage.within(until.within.as_ref(), &self.scope)?;
+        let ended = tokio::select! {
+            biased;
+            event = occurrence(stage, pattern) => match end.look_back(stage).await {
+                Ok(end) if end.seq < event.seq => end,
+                _ => return Err(unexpected(&event)),
+            },
+            ended = end.wait(stage, within) => ended.map_err(Trouble::from)?,
+        };
+        match pattern.look_back(stage).await {
+            Ok(event) if event.seq < ended.seq => return Err(unexpected(&event)),
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(trouble) = unknown_throughout(pattern, &error) {
+                    stage.proves_nothing(trouble)?;
+                }
+            }
+        }
+        self.check_staleness(stage, &ended)?;
+        self.take_note(stage, &ended, id);
+        Ok(())
+    }
+}
+
+/// Resolves with the first event that must not be; never, if none comes.
+async fn occurrence(stage: &Stage<'_>, pattern: &Pattern) -> Event {
+    match pattern.wait(stage, UNLIMITED).await {
+        Ok(event) => event,
+        // Nothing can come any more; the end of the step decides.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn unexpected(event: &Event) -> Trouble {
+    let message = format!(
+        "{} of {} at seq {}, incarnation {}: {}",
+        event.name,
+        event.daemon,
+        event.seq,
+        event.incarnation,
+        shortened(&event.value.to_string())
+    );
+    Trouble::new(FailureKind::UnexpectedEvent, message).of(&event.daemon)
+}
+
+fn shortened(text: &str) -> String {
+    const LIMIT: usize = 200;
+    let end = text.floor_char_boundary(LIMIT.min(text.len()));
+    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
+}
+
+/// The invariants of a scenario, watched from position 0.
+#[derive(Debug)]
+pub(super) struct Invariants {
+    watched: Vec<(Place, Pattern)>,
+}
+
+impl Invariants {
+    pub(super) fn watch(stage: &Stage<'_>) -> Result<Self, Trouble> {
+        let branch = Branch::first(stage);
+        let mut watched = Vec::new();
+        for (index, never) in stage.scenario.invariants.iter().enumerate() {
+            let place = Place::new(&format!("invariants[{index}]"), never.span);
+            let at = |trouble: Trouble| trouble.at(&place);
+            let beginning = Some(&Since::Beginning);
+            let pattern = branch.pattern(stage, &never.pattern, beginning).map_err(at)?;
+            let groups = branch.groups(stage, &never.pattern.from).map_err(at)?;
+            let event = pattern.event.clone();
+            stage.watches(Watch { groups, event, place: place.clone() });
+            watched.push((place, pattern));
+        }
+        Ok(Self { watched })
+    }
+
+    /// Resolves when one is violated.
+    pub(super) async fn violated(&self, stage: &Stage<'_>) -> Trouble {
+        let watches = self.watched.iter().map(|(place, pattern)| {
+            let watch: Local<'_, Trouble> =
+                Box::pin(async move { violation(&occurrence(stage, pattern).await, place) });
+            watch
+        });
+        first(watches.collect()).await
+    }
+
+    /// The last look, after one drain of all pipes.
+    pub(super) async fn settle(&self, stage: &Stage<'_>) -> Result<(), Trouble> {
+        if !self.watched.is_empty() {
+            stage.harness.settle().await;
+        }
+        for (place, pattern) in &self.watched {
+            match pattern.look_back(stage).await {
+                Ok(event) => return Err(violation(&event, place)),
+                Err(error) => {
+                    if let Some(trouble) = unknown_throughout(pattern, &error) {
+                        stage.proved_nothing(trouble.at(place));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn violation(event: &Event, place: &Place) -> Trouble {
+    let mut trouble = unexpected(event);
+    trouble.failure.kind = FailureKind::Invariant;
+    trouble.at(place)
+}

@@ -1,0 +1,287 @@
+//! One branch of a scenario: its cursors and variables, and the steps it plays one after the other.
+
+use super::cursors::Cursors;
+use super::side_by_side::{Local, all_or_first_failure};
+use super::stage::Stage;
+use super::track::StepId;
+use super::trouble::{Place, Trouble};
+use crate::record::What;
+use crate::scenario::job::Progress;
+use crate::scenario::model::{Action, Assignment, Condition, For, Repeat, Step, Use};
+use crate::scenario::result::{FailureKind, StepOutcome};
+use crate::scenario::values::Scope;
+
+/// Cloned where branches part.
+#[derive(Clone, Debug)]
+pub(super) struct Branch {
+    pub(super) cursors: Cursors,
+    pub(super) scope: Scope,
+}
+
+type Steps<'a> = Local<'a, Result<(), Trouble>>;
+
+impl Branch {
+    pub(super) fn first(stage: &Stage<'_>) -> Self {
+        let mut scope = Scope::default();
+        for variable in &stage.scenario.vars {
+            scope.set(variable.name.as_str(), variable.value.clone());
+        }
+        Self { cursors: Cursors::default(), scope }
+    }
+
+    pub(super) fn run_steps<'a>(
+        &'a mut self,
+        stage: &'a Stage<'a>,
+        steps: &'a [Step],
+    ) -> Steps<'a> {
+        Box::pin(async move {
+            for step in steps {
+                self.run_step(stage, step).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Trouble> {
+        // A loop over steps that never wait must not keep limits and interrupts from being noticed.
+        tokio::task::yield_now().await;
+        let id = stage.track.begin(step);
+        stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
+        if acts(&step.action) {
+            self.cursors.act(stage.harness.mark());
+        }
+        stage.note_step(&step.path, step.verb, "began", "");
+        let done = self.carry_out(stage, step, id).await;
+        let (outcome, word, detail) = match &done {
+            Ok(()) => (StepOutcome::Passed, "passed", String::new()),
+            Err(trouble) => (StepOutcome::Failed, "failed", trouble.failure.message.clone()),
+        };
+        stage.track.end(id, outcome);
+        stage.note_step(&step.path, step.verb, word, &detail);
+        done.map_err(|trouble| trouble.at(&Place::of(step, &stage.scenario)))
+    }
+
+    async fn carry_out(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Step,
+        id: StepId,
+    ) -> Result<(), Trouble> {
+        match &step.action {
+            Action::Lifecycle(lifecycle) => self.lifecycle(stage, lifecycle).await,
+            Action::Signal { daemon, signal } => self.signal(stage, daemon, signal).await,
+            Action::Exited(exited) => self.exited(stage, exited, id).await,
+            Action::Expect(expected) => self.expect(stage, expected, id).await,
+            Action::Never(never) => {
+                self.never(stage, never, &Place::of(step, &stage.scenario), id).await
+            }
+            Action::Mark(name) => {
+                stage.mark(&name.resolve(&self.scope, stage)?);
+                Ok(())
+            }
+            Action::Reach(reach) => self.reach(stage, reach).await,
+            Action::Activate(activate) => self.activate(stage, activate).await,
+            Action::Bake(bake) => self.bake(stage, bake).await,
+            Action::Connect(peers) => self.connect(stage, peers).await,
+            Action::Disconnect(peers) => self.disconnect(stage, peers).await,
+            Action::Rpc(rpc) => self.rpc(stage, rpc).await,
+            Action::Exec(exec) => self.exec(stage, exec).await,
+            Action::Let(assignments) => self.assign(assignments, &serde_json::Value::Null),
+            Action::Assert(formula) => self.assert(formula),
+            Action::Parallel(branches) => self.parallel(stage, step, branches).await,
+            Action::Repeat(repeat) => self.repeat(stage, repeat).await,
+            Action::For(each) => self.each(stage, each).await,
+            Action::Use(used) => self.play_used(stage, used).await,
+            Action::Log(text) => {
+                let text = text.resolve(&self.scope, stage)?;
+                stage.tell(Progress::Log { text: &text });
+                stage.harness.note(What::Text { text });
+                Ok(())
+            }
+            Action::Sleep(duration) => {
+                tokio::time::sleep(duration.resolve(&self.scope, stage)?).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Branches start with copies; the first failure ends the others.
+    async fn parallel(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Step,
+        branches: &[Vec<Step>],
+    ) -> Result<(), Trouble> {
+        let start = self.scope.clone();
+        let mut copies: Vec<Self> = branches.iter().map(|_| self.clone()).collect();
+        let played =
+            copies.iter_mut().zip(branches).map(|(copy, steps)| copy.run_steps(stage, steps));
+        let ended = all_or_first_failure(played.collect()).await;
+        if let Err(trouble) = ended {
+            stage.track.cancel_below(&format!("{}.parallel", step.path));
+            return Err(trouble);
+        }
+        for copy in &copies {
+            self.scope.join(&start, &copy.scope);
+        }
+        self.cursors.join(copies.into_iter().map(|copy| copy.cursors).collect());
+        Ok(())
+    }
+
+    async fn repeat(&mut self, stage: &Stage<'_>, repeat: &Repeat) -> Result<(), Trouble> {
+        let times = repeat.times.resolve(&self.scope, stage)?;
+        let outer = self.scope.get("i").cloned();
+        let mut played = Ok(());
+        for i in 0..times {
+            self.scope.set("i", i.into());
+            played = self.run_steps(stage, &repeat.steps).await;
+            if played.is_err() {
+                break;
+            }
+        }
+        self.restore("i", outer);
+        played
+    }
+
+    async fn each(&mut self, stage: &Stage<'_>, each: &For) -> Result<(), Trouble> {
+        let items = each.items.resolve(&self.scope, stage)?;
+        let Some(items) = items.as_array() else {
+            let message = format!("`in` is {items} where a list is expected");
+            return Err(Trouble::new(FailureKind::Assert, message));
+        };
+        let name = each.var.value.as_str();
+        let outer = (self.scope.get(name).cloned(), self.scope.get("i").cloned());
+        let mut played = Ok(());
+        for (i, item) in items.iter().enumerate() {
+            self.scope.set(name, item.clone());
+            self.scope.set("i", i.into());
+            played = self.run_steps(stage, &each.steps).await;
+            if played.is_err() {
+                break;
+            }
+        }
+        self.restore(name, outer.0);
+        self.restore("i", outer.1);
+        played
+    }
+
+    fn restore(&mut self, name: &str, outer: Option<serde_json::Value>) {
+        match outer {
+            Some(value) => self.scope.set(name, value),
+            None => {
+                self.scope.unset(name);
+            }
+        }
+    }
+
+    /// The given variables are seen by these steps only; what the steps capture stays.
+    async fn play_used(&mut self, stage: &Stage<'_>, used: &Use) -> Result<(), Trouble> {
+        let mut given = Vec::new();
+        for (name, value) in &used.vars {
+            given.push((name.value.clone(), value.resolve(&self.scope, stage)?));
+        }
+        let defaults =
+            used.defaults().map(|variable| (variable.name.clone(), variable.value.clone()));
+        given.extend(defaults);
+        let outer: Vec<_> =
+            given.iter().map(|(name, _)| (name.clone(), self.scope.get(name).cloned())).collect();
+        for (name, value) in given {
+            self.scope.set(name, value);
+        }
+        let played = self.run_steps(stage, &used.fragment.steps).await;
+        for (name, value) in outer {
+            self.restore(&name, value);
+        }
+        played
+    }
+
+    fn assert(&self, formula: &crate::scenario::model::Formula) -> Result<(), Trouble> {
+        let null = serde_json::Value::Null;
+        let subject = crate::predicate::Subject::payload(&null);
+        let variables = self.variables();
+        let source = formula.expression.source();
+        match formula.expression.evaluate(&subject, &variables) {
+            Ok(serde_json::Value::Bool(true)) => Ok(()),
+            Ok(value) => {
+                let read = formula.variables.iter().filter_map(|name| {
+                    let value = variables.get(&name.value)?;
+                    Some(format!("${} is {value}", name.value))
+                });
+                let read: Vec<String> = read.collect();
+                let because =
+                    if read.is_empty() { String::new() } else { format!("; {}", read.join(", ")) };
+                let message = format!("`{source}` is {value}{because}");
+                Err(Trouble::new(FailureKind::Assert, message))
+            }
+            Err(unknown) => {
+                Err(Trouble::new(FailureKind::Assert, format!("`{source}` is unknown: {unknown}")))
+            }
+        }
+    }
+
+    /// Evaluates captures on a payload and sets the variables, in order.
+    pub(super) fn assign(
+        &mut self,
+        assignments: &[Assignment],
+        payload: &serde_json::Value,
+    ) -> Result<(), Trouble> {
+        for assignment in assignments {
+            let subject = crate::predicate::Subject::payload(payload);
+            let variables = self.variables();
+            let expression = &assignment.formula.expression;
+            let value = expression.evaluate(&subject, &variables).map_err(|unknown| {
+                let (name, source) = (&assignment.name.value, expression.source());
+                let message = format!("`{name}: {source}` has no value: {unknown}");
+                Trouble::new(FailureKind::Assert, message)
+            })?;
+            self.scope.set(assignment.name.value.as_str(), value);
+        }
+        Ok(())
+    }
+
+    /// Whether a condition holds on an answer; why not, if it does not.
+    pub(super) fn holds(
+        &self,
+        condition: Option<&Condition>,
+        payload: &serde_json::Value,
+    ) -> Result<(), String> {
+        let Some(condition) = condition else {
+            return Ok(());
+        };
+        let subject = crate::predicate::Subject::payload(payload);
+        let explanation = condition.predicate.explain(&subject, &self.variables());
+        if explanation.truth.is_true() { Ok(()) } else { Err(explanation.text()) }
+    }
+
+    pub(super) fn variables(&self) -> std::collections::BTreeMap<String, serde_json::Value> {
+        self.scope.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
+    }
+}
+
+/// Whether a step acts on the world, so that what was seen before it proves nothing about it.
+fn acts(action: &Action) -> bool {
+    use crate::scenario::model::Act;
+    match action {
+        Action::Lifecycle(lifecycle) => lifecycle.act != Act::Ready,
+        Action::Rpc(rpc) => rpc.method != "GET",
+        Action::Signal { .. }
+        | Action::Activate(_)
+        | Action::Bake(_)
+        | Action::Connect(_)
+        | Action::Disconnect(_)
+        | Action::Exec(_) => true,
+        Action::Exited(_)
+        | Action::Expect(_)
+        | Action::Never(_)
+        | Action::Mark(_)
+        | Action::Reach(_)
+        | Action::Let(_)
+        | Action::Assert(_)
+        | Action::Parallel(_)
+        | Action::Repeat(_)
+        | Action::For(_)
+        | Action::Use(_)
+        | Action::Log(_)
+        | Action::Sleep(_) => false,
+    }
+}

@@ -1,0 +1,203 @@
+//! Verbs that wait for events: expect, reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::branch::Branch;
+use super::side_by_side::{Local, all_or_first_failure};
+use super::stage::Stage;
+use super::track::StepId;
+use super::trouble::Trouble;
+use crate::daemon::DaemonName;
+use crate::event::waiters::{Bound, Test};
+use crate::event::{Event, NamePattern, Seq, lifecycle_names};
+use crate::harness::{WaitError, Waiter, Wanted};
+use crate::record::What;
+use crate::scenario::model::{EventPattern, Expect, Reach, Since};
+use crate::scenario::result::FailureKind;
+
+/// An event pattern with everything resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    pub(super) sources: Vec<(DaemonName, Seq)>,
+    pub(super) event: NamePattern,
+    pub(super) bound: Option<Bound>,
+    count: u32,
+}
+
+impl Pattern {
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            sources: self.sources.clone(),
+            event: self.event.clone(),
+            test: self.bound.clone().map_or(Test::Any, Test::Predicate),
+            count: self.count,
+        }
+    }
+
+    pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiter {
+        stage.harness.wait(self.wanted(), within)
+    }
+
+    fn of(&self, source: (DaemonName, Seq)) -> Self {
+        Self { sources: vec![source], ..self.clone() }
+    }
+
+    /// What history holds now, without waiting.
+    pub(super) async fn look_back(&self, stage: &Stage<'_>) -> Result<Event, WaitError> {
+        self.wait(stage, Duration::ZERO).await
+    }
+}
+
+impl Branch {
+    pub(super) fn pattern(
+        &self,
+        stage: &Stage<'_>,
+        pattern: &EventPattern,
+        since: Option<&Since>,
+    ) -> Result<Pattern, Trouble> {
+        let names = self.names(stage, &pattern.from)?;
+        let mut sources = Vec::new();
+        for name in names {
+            let from = self.since(stage, &name, since)?;
+            sources.push((name, from));
+        }
+        let text = pattern.event.resolve(&self.scope, stage)?;
+        let event = NamePattern::new(&text).map_err(|error| {
+            Trouble::new(FailureKind::Invalid, format!("{text:?} is no glob: {error}"))
+        })?;
+        let bound = pattern.condition.as_ref().map(|condition| Bound {
+            predicate: condition.predicate.clone(),
+            variables: Arc::new(self.variables()),
+        });
+        Ok(Pattern { sources, event, bound, count: 1 })
+    }
+
+    fn since(
+        &self,
+        stage: &Stage<'_>,
+        daemon: &DaemonName,
+        since: Option<&Since>,
+    ) -> Result<Seq, Trouble> {
+        Ok(match since {
+            None => self.cursors.position(daemon),
+            Some(Since::Beginning) => Seq::default(),
+            Some(Since::Start) => {
+                stage.roster.handle(daemon).and_then(|handle| handle.first()).unwrap_or_default()
+            }
+            Some(Since::Now) => stage.harness.mark(),
+            Some(Since::Mark(mark)) => {
+                let name = mark.resolve(&self.scope, stage)?;
+                stage.marked(&name).ok_or_else(|| {
+                    let message = format!("the mark {name:?} has not been set by now");
+                    Trouble::new(FailureKind::Invalid, message)
+                })?
+            }
+        })
+    }
+
+    /// All of them, in any order, each from the position before the step.
+    pub(super) async fn expect(
+        &mut self,
+        stage: &Stage<'_>,
+        expected: &[Expect],
+        id: StepId,
+    ) -> Result<(), Trouble> {
+        let mut waits: Vec<Local<'_, Result<Vec<Event>, Trouble>>> = Vec::new();
+        // All positions are taken before anything moves.
+        for one in expected {
+            let mut pattern = self.pattern(stage, &one.pattern, one.since.as_ref())?;
+            if let Some(count) = &one.count {
+                pattern.count = count.resolve(&self.scope, stage)?;
+            }
+            let within = stage.within(one.within.as_ref(), &self.scope)?;
+            let waiters: Vec<Waiter> = if one.each {
+                let sources = pattern.sources.iter().cloned();
+                sources.map(|source| pattern.of(source).wait(stage, within)).collect()
+            } else {
+                vec![pattern.wait(stage, within)]
+            };
+            waits.push(Box::pin(all_of(waiters)));
+        }
+        let matches = all_or_first_failure(waits).await?;
+        let matches: Vec<_> = expected.iter().zip(matches).collect();
+        for (one, events) in &matches {
+            for event in events.iter().filter(|_| one.since.is_none()) {
+                self.check_staleness(stage, event)?;
+            }
+        }
+        for (one, events) in matches {
+            for event in &events {
+                self.take_note(stage, event, id);
+            }
+            if let Some(last) = events.iter().max_by_key(|event| event.seq) {
+                let payload = Arc::clone(&last.value);
+                self.assign(&one.capture, &payload)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A match that is older than what should have brought it about proves nothing.
+    pub(super) fn check_staleness(&self, stage: &Stage<'_>, event: &Event) -> Result<(), Trouble> {
+        if !self.cursors.is_stale(&event.daemon, event.seq) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} of {} at seq {} is older than the step that was to bring it about; \
+             `since` says that this is meant",
+            event.name, event.daemon, event.seq
+        );
+        stage.proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&event.daemon))
+    }
+
+    /// An event that was expected has come: the cursor moves past it.
+    pub(super) fn take_note(&mut self, stage: &Stage<'_>, event: &Event, id: StepId) {
+        let path = stage.track.matched(id, event);
+        stage.harness.note(What::Match {
+            path,
+            daemon: event.daemon.clone(),
+            event: event.name.clone(),
+            seq: event.seq,
+            incarnation: event.incarnation,
+        });
+        self.cursors.expected(&event.daemon);
+        self.cursors.move_to(&event.daemon, event.seq.next());
+        if event.name.as_str() == lifecycle_names::EXITED {
+            self.cursors.died(&event.daemon, event.seq);
+        }
+        // Whoever expects an exit, or that it is given up, has asked about it.
+        if [lifecycle_names::EXITED, lifecycle_names::GAVE_UP].contains(&event.name.as_str()) {
+            stage.answer(&event.daemon, event.incarnation);
+        }
+    }
+
+    pub(super) async fn reach(&mut self, stage: &Stage<'_>, reach: &Reach) -> Result<(), Trouble> {
+        let level = reach.level.resolve(&self.scope, stage)?;
+        let within = stage.within(reach.within.as_ref(), &self.scope)?;
+        let mut waits: Vec<Local<'_, Result<(), Trouble>>> = Vec::new();
+        for text in &reach.nodes {
+            let node = self.node(stage, text).await?;
+            waits.push(Box::pin(async move {
+                let reached = node.wait_for_level_within(level, within).await;
+                reached.map(|_| ()).map_err(|error| {
+                    let mut trouble = Trouble::from(error);
+                    let name = node.name();
+                    if trouble.failure.kind == FailureKind::TimedOut {
+                        trouble.failure.message =
+                            format!("{name} did not reach level {level} within {within:?}");
+                    }
+                    trouble.of(name)
+                })
+            }));
+        }
+        all_or_first_failure(waits).await.map(|_| ())
+    }
+}
+
+async fn all_of(waiters: Vec<Waiter>) -> Result<Vec<Event>, Trouble> {
+    let wait = |waiter: Waiter| -> Local<'_, Result<Event, Trouble>> {
+        Box::pin(async move { Ok(waiter.await?) })
+    };
+    all_or_first_failure(waiters.into_iter().map(wait).collect()).await
+}

@@ -1,0 +1,316 @@
+//! Lifecycle verbs: start, run, ready, terminate, kill, crash, restart, pause, resume, signal, exited.
+
+use std::time::{Duration, Instant};
+
+use super::branch::Branch;
+use super::roster::Handle;
+use super::side_by_side::{Local, all_or_first_failure};
+use super::stage::Stage;
+use super::track::StepId;
+use super::trouble::Trouble;
+use crate::daemon::lifecycle::{Refused, State};
+use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_number};
+use crate::event::waiters::Test;
+use crate::event::{NamePattern, Seq, lifecycle_names};
+use crate::harness::{CommandError, Done, Grace, Wanted};
+use crate::record::What;
+use crate::scenario::model::{Act, ExitWanted, Exited, Lifecycle};
+use crate::scenario::result::{FailureKind, FaultResult};
+use crate::scenario::values::Text;
+
+/// Where a lifecycle act leaves the cursor.
+struct Moved {
+    daemon: DaemonName,
+    position: Option<Seq>,
+    /// It is dead now, and what comes next is another incarnation.
+    died_at: Option<Seq>,
+}
+
+/// One act on one daemon.
+struct Deed<'d> {
+    act: Act,
+    name: DaemonName,
+    handle: Handle,
+    grace: Duration,
+    within: Duration,
+    deadline: Instant,
+    lasting: Option<Duration>,
+    /// Replaces the specification.
+    spec: Option<crate::daemon::DaemonSpec>,
+    last_death: Option<Seq>,
+    stage: &'d Stage<'d>,
+}
+
+impl Branch {
+    pub(super) async fn lifecycle(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Lifecycle,
+    ) -> Result<(), Trouble> {
+        let within = stage.within(step.within.as_ref(), &self.scope)?;
+        let lasting = step.lasting.as_ref();
+        let lasting = lasting.map(|lasting| lasting.resolve(&self.scope, stage)).transpose()?;
+        let mut deeds: Vec<Local<'_, Result<Moved, Trouble>>> = Vec::new();
+        for name in self.names(stage, &step.daemons)? {
+            if let Some(with) = &step.with {
+                stage.roster.replace(&name, with);
+            }
+            let is_known = stage.roster.handle(&name).is_some();
+            let handle = self.handle(stage, &name).await?;
+            // What the declaration refers to may have changed since the last incarnation.
+            let runs = matches!(step.act, Act::Start | Act::Run | Act::Restart);
+            let spec = (is_known && runs)
+                .then(|| self.prepare(stage, &name))
+                .transpose()?
+                .map(super::roster::Prepared::into_spec);
+            let declared = stage.roster.declaration(&name).and_then(|known| known.settings.grace);
+            let grace = step.grace.as_ref().or(declared.as_ref());
+            let grace = grace.map(|grace| grace.resolve(&self.scope, stage)).transpose()?;
+            let deed = Deed {
+                act: step.act,
+                last_death: self.cursors.last_death(&name),
+                name,
+                handle,
+                grace: stage.scaled(grace.unwrap_or(DEFAULT_GRACE)),
+                deadline: Instant::now() + within,
+                within,
+                lasting,
+                spec,
+                stage,
+            };
+            deeds.push(Box::pin(deed.carry_out()));
+        }
+        for moved in all_or_first_failure(deeds).await? {
+            if let Some(position) = moved.position {
+                self.cursors.move_to(&moved.daemon, position);
+            }
+            if let Some(at) = moved.died_at {
+                self.cursors.died(&moved.daemon, at);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn signal(
+        &mut self,
+        stage: &Stage<'_>,
+        daemon: &Text,
+        signal: &Text,
+    ) -> Result<(), Trouble> {
+        let name = self.name(stage, daemon)?;
+        let text = signal.resolve(&self.scope, stage)?;
+        let Some(number) = signal_number(&text) else {
+            let message = format!("{text:?} is no signal; write `USR1` or a number");
+            return Err(Trouble::new(FailureKind::Invalid, message));
+        };
+        let done = self.handle(stage, &name).await?.signal(number).await?;
+        self.cursors.move_to(&name, done.position);
+        Ok(())
+    }
+
+    /// The first exit at or after the cursor, which then stands past it.
+    pub(super) async fn exited(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Exited,
+        id: StepId,
+    ) -> Result<(), Trouble> {
+        let name = self.name(stage, &step.daemon)?;
+        let within = stage.within(step.within.as_ref(), &self.scope)?;
+        let wanted = Wanted {
+            sources: vec![(name.clone(), self.cursors.position(&name))],
+            event: NamePattern::Exact(lifecycle_names::EXITED.into()),
+            test: Test::Any,
+            count: 1,
+        };
+        let exit = stage.harness.wait(wanted, within).await.map_err(Trouble::from)?;
+        self.take_note(stage, &exit, id);
+        let number = |key: &str| exit.value[key].as_i64().and_then(|n| i32::try_from(n).ok());
+        let status = match (number("code"), number("signal")) {
+            (Some(code), _) => ExitStatus::Code(code),
+            (None, signal) => ExitStatus::Signal(signal.unwrap_or_default()),
+        };
+        let wanted = match &step.wanted {
+            ExitWanted::Any => return Ok(()),
+            ExitWanted::Code(code) => ExitStatus::Code(code.resolve(&self.scope, stage)?),
+            ExitWanted::Signal(signal) => {
+                let text = signal.resolve(&self.scope, stage)?;
+                let Some(number) = signal_number(&text) else {
+                    let message = format!("{text:?} is no signal; write `USR1` or a number");
+                    return Err(Trouble::new(FailureKind::Invalid, message));
+                };
+                ExitStatus::Signal(number)
+            }
+        };
+        if status == wanted {
+            return Ok(());
+        }
+        let message = format!("{name} ended with {status}, not with {wanted}");
+        Err(Trouble::new(FailureKind::ExitMismatch, message).of(&name))
+    }
+}
+
+impl Deed<'_> {
+    async fn carry_out(self) -> Result<Moved, Trouble> {
+        match self.act {
+            Act::Run => self.run().await,
+            Act::Start => {
+                let moved = self.run().await?;
+                self.ready_from(moved.position.unwrap_or_default()).await?;
+                Ok(moved)
+            }
+            Act::Ready => self.ready().await,
+            Act::Restart => self.restart().await,
+            Act::Terminate => self.terminate().await,
+            Act::Kill => self.kill().await,
+            Act::Crash => self.crash().await,
+            Act::Pause => self.pause().await,
+            Act::Resume => {
+                self.handle.resume().await?;
+                Ok(self.moved(None))
+            }
+        }
+    }
+
+    /// An order has what is left of the step's time. It is carried out all the same: daemons cannot be left half dead.
+    async fn in_time<T>(
+        &self,
+        order: impl Future<Output = Result<T, CommandError>>,
+    ) -> Result<T, Trouble> {
+        match tokio::time::timeout_at(self.deadline.into(), order).await {
+            Ok(done) => Ok(done?),
+            Err(_) => {
+                let (verb, name) = (self.act.verb(), &self.name);
+                let message = format!("`{verb}` of {name} took longer than {:?}", self.within);
+                Err(Trouble::new(FailureKind::TimedOut, message).of(name))
+            }
+        }
+    }
+
+    fn moved(&self, position: Option<Seq>) -> Moved {
+        Moved { daemon: self.name.clone(), position, died_at: None }
+    }
+
+    async fn run(&self) -> Result<Moved, Trouble> {
+        let done = match &self.spec {
+            Some(spec) => self.in_time(self.handle.run_as(spec.clone())).await?,
+            None => self.in_time(self.handle.run()).await?,
+        };
+        Ok(self.moved(Some(done.position)))
+    }
+
+    async fn restart(&self) -> Result<Moved, Trouble> {
+        let grace = Some(Grace(self.grace));
+        let done = self.in_time(self.handle.restart_as(self.spec.clone(), grace)).await?;
+        self.ready_from(done.position).await?;
+        Ok(self.moved(Some(done.position)))
+    }
+
+    /// The present incarnation; after a death, the next one.
+    async fn ready(&self) -> Result<Moved, Trouble> {
+        // Taken first: what is ready later than this has its record after it.
+        let now = self.stage.harness.mark();
+        let status = self.handle.status();
+        let from = match status.state {
+            // What the old incarnation said of itself does not count for the one that its policy will bring.
+            State::BackingOff { .. } | State::Preparing { .. } => now,
+            _ => status.first.unwrap_or_default(),
+        };
+        self.ready_from(self.last_death.unwrap_or_default().max(from)).await?;
+        Ok(self.moved(None))
+    }
+
+    async fn ready_from(&self, from: Seq) -> Result<(), Trouble> {
+        let wanted = Wanted {
+            sources: vec![(self.name.clone(), from)],
+            event: NamePattern::Exact(lifecycle_names::READY.into()),
+            test: Test::Any,
+            count: 1,
+        };
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let waited = self.stage.harness.wait(wanted, left).await;
+        waited.map(|_| ()).map_err(|error| {
+            let mut trouble = Trouble::from(error);
+            if trouble.failure.kind == FailureKind::TimedOut {
+                trouble.failure.message =
+                    format!("{} was not ready within {:?}", self.name, self.within);
+            }
+            if matches!(
+                trouble.failure.kind,
+                FailureKind::TimedOut | FailureKind::TerminatedBeforeEvent
+            ) {
+                trouble.failure.kind = FailureKind::NotReady;
+            }
+            trouble
+        })
+    }
+
+    async fn terminate(&self) -> Result<Moved, Trouble> {
+        let done = self.in_time(self.handle.terminate(Grace(self.grace))).await?;
+        Ok(self.ended("terminate", done.as_ref()))
+    }
+
+    async fn kill(&self) -> Result<Moved, Trouble> {
+        let done = self.in_time(self.handle.kill()).await?;
+        Ok(self.ended("kill", done.as_ref()))
+    }
+
+    fn ended(&self, verb: &str, done: Option<&Done>) -> Moved {
+        let Some(done) = done else {
+            self.stage.warn(format!("`{verb}` of {}, which was not running", self.name));
+            return self.moved(None);
+        };
+        Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) }
+    }
+
+    /// SIGKILL as a fault. One that finds its target gone has hit nothing.
+    async fn crash(&self) -> Result<Moved, Trouble> {
+        let number = self.stage.harness.next_fault();
+        let at_s = self.stage.seconds(Instant::now());
+        let order = self.handle.crash_as(number);
+        let done = match tokio::time::timeout_at(self.deadline.into(), order).await {
+            Ok(Err(CommandError::Refused { refused, .. })) => Err(refused),
+            Ok(done) => Ok(done?),
+            Err(_) => return self.in_time(std::future::pending()).await,
+        };
+        let hit = done.as_ref().is_ok_and(|done| {
+            done.exit.is_some_and(|exit| matches!(exit.cause, ExitCause::Crash { .. }))
+        });
+        self.record_fault(number, at_s, hit);
+        if !hit {
+            let why = match &done {
+                Ok(_) => "it had just exited".to_owned(),
+                Err(refused) => refused.to_string(),
+            };
+            let message = format!("fault #{number} hit nothing: {}: {why}", self.name);
+            self.stage
+                .proves_nothing(Trouble::new(FailureKind::Vacuous, message).of(&self.name))?;
+        }
+        Ok(match done {
+            Ok(done) => Moved { died_at: Some(done.position), ..self.moved(Some(done.position)) },
+            Err(_) => self.moved(None),
+        })
+    }
+
+    fn record_fault(&self, number: u32, at_s: f64, hit: bool) {
+        let kind = self.act.verb().to_owned();
+        let target = self.name.clone();
+        self.stage.harness.note(What::Fault { number, kind: kind.clone(), target, hit });
+        let target = self.name.to_string();
+        let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit };
+        self.stage.faults.borrow_mut().push(fault);
+    }
+
+    async fn pause(&self) -> Result<Moved, Trouble> {
+        self.handle.pause().await?;
+        if let Some(lasting) = self.lasting {
+            tokio::time::sleep(lasting).await;
+            match self.handle.resume().await {
+                // It has not outlived the pause: nobody is left to go on.
+                Ok(_) | Err(CommandError::Refused { refused: Refused::NotRunning { .. }, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.moved(None))
+    }
+}

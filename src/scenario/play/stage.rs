@@ -1,0 +1,178 @@
+//! What all branches of a play share.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use super::roster::Roster;
+use super::track::Track;
+use super::trouble::Trouble;
+use super::vacuity::Watch;
+use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
+use crate::event::Seq;
+use crate::harness::{Harness, Surveyed};
+use crate::record::What;
+use crate::scenario::job::{Job, Listener, Progress};
+use crate::scenario::model::Scenario;
+use crate::scenario::result::{FailureKind, FaultResult};
+use crate::scenario::values::{Scope, Setting};
+
+/// Longer than any scenario, and short enough to be added to any time.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
+
+pub(super) struct Stage<'a> {
+    pub(super) job: &'a Job,
+    pub(super) scenario: Scenario,
+    pub(super) harness: &'a Harness,
+    pub(super) roster: Roster,
+    pub(super) track: Track,
+    pub(super) began: Instant,
+    listener: &'a dyn Listener,
+    marks: RefCell<HashMap<String, Seq>>,
+    warnings: RefCell<BTreeSet<String>>,
+    /// What would let the scenario pass without proving anything; the first is the failure under `strict`.
+    vacuous: RefCell<Vec<Trouble>>,
+    watched: RefCell<Vec<Watch>>,
+    pub(super) faults: RefCell<Vec<FaultResult>>,
+    /// Exits that a step has asked about.
+    answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(
+        job: &'a Job,
+        scenario: Scenario,
+        harness: &'a Harness,
+        listener: &'a dyn Listener,
+        began: Instant,
+    ) -> Self {
+        Self {
+            job,
+            roster: Roster::new(&scenario),
+            scenario,
+            harness,
+            track: Track::new(began),
+            began,
+            listener,
+            marks: RefCell::default(),
+            warnings: RefCell::default(),
+            vacuous: RefCell::default(),
+            watched: RefCell::default(),
+            faults: RefCell::default(),
+            answered: RefCell::default(),
+        }
+    }
+
+    /// A limit, multiplied by `--timeout-scale`.
+    pub(super) fn scaled(&self, limit: Duration) -> Duration {
+        let scaled = limit.as_secs_f64() * self.job.timeout_scale.max(0.0);
+        Duration::try_from_secs_f64(scaled).unwrap_or(LONGEST).min(LONGEST)
+    }
+
+    /// A step's `within`, or the default, scaled.
+    pub(super) fn within(
+        &self,
+        within: Option<&Setting<Duration>>,
+        scope: &Scope,
+    ) -> Result<Duration, Trouble> {
+        let plain = match within {
+            Some(setting) => setting.resolve(scope, self)?,
+            None => DEFAULT_TIMEOUT,
+        };
+        Ok(self.scaled(plain))
+    }
+
+    pub(super) fn tell(&self, progress: Progress<'_>) {
+        self.listener.heard(progress);
+    }
+
+    pub(super) fn note_step(&self, path: &str, verb: &str, outcome: &str, detail: &str) {
+        if self.track.is_full() && outcome != "failed" {
+            self.warn(
+                "a long loop: of the steps after the first 20,000 only the newest round is listed",
+            );
+            return;
+        }
+        let mut more = serde_json::Map::new();
+        more.insert("verb".into(), verb.into());
+        if !detail.is_empty() {
+            more.insert("detail".into(), detail.into());
+        }
+        let (path, outcome) = (path.to_owned(), outcome.to_owned());
+        self.harness.note(What::Step { path, outcome, more });
+    }
+
+    pub(super) fn warn(&self, warning: impl Into<String>) {
+        self.warnings.borrow_mut().insert(warning.into());
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().iter().cloned().collect()
+    }
+
+    /// Something proves nothing: a warning, and a failure under `strict`.
+    pub(super) fn proves_nothing(&self, trouble: Trouble) -> Result<(), Trouble> {
+        self.warn(trouble.failure.message.clone());
+        if self.scenario.strict { Err(trouble) } else { Ok(()) }
+    }
+
+    /// As [`proves_nothing`](Self::proves_nothing), for what shows only at the end.
+    pub(super) fn proved_nothing(&self, trouble: Trouble) {
+        self.warn(trouble.failure.message.clone());
+        self.vacuous.borrow_mut().push(trouble);
+    }
+
+    /// The absence of an event is relied on.
+    pub(super) fn watches(&self, watch: Watch) {
+        self.watched.borrow_mut().push(watch);
+    }
+
+    /// Finds out which absences proved nothing, now that all has been seen.
+    pub(super) fn judge_watches(&self, survey: &Surveyed) {
+        let watched = self.watched.borrow();
+        let hollow = watched.iter().filter_map(|watch| watch.proves_nothing(self, survey));
+        hollow.for_each(|trouble| self.proved_nothing(trouble));
+    }
+
+    pub(super) fn first_vacuous(&self) -> Option<Trouble> {
+        let mut all = self.vacuous.borrow_mut();
+        (self.scenario.strict && !all.is_empty()).then(|| all.remove(0))
+    }
+
+    pub(super) fn mark(&self, name: &str) {
+        self.marks.borrow_mut().insert(name.to_owned(), self.harness.mark());
+    }
+
+    pub(super) fn marked(&self, name: &str) -> Option<Seq> {
+        self.marks.borrow().get(name).copied()
+    }
+
+    pub(super) fn answer(&self, daemon: &DaemonName, incarnation: Incarnation) {
+        self.answered.borrow_mut().insert((daemon.clone(), incarnation));
+    }
+
+    pub(super) fn is_answered(&self, daemon: &DaemonName, incarnation: Incarnation) -> bool {
+        self.answered.borrow().contains(&(daemon.clone(), incarnation))
+    }
+
+    /// A limit on all steps is over; names what was going on.
+    pub(super) fn out_of_time(&self, what: &str, limit: Duration) -> Trouble {
+        let running = self.track.running();
+        let doing =
+            running.map_or_else(String::new, |(path, text)| format!(", during {path} ({text})"));
+        let message = format!("{what} took longer than {limit:?}{doing}");
+        let mut trouble = Trouble::new(FailureKind::Timeout, message);
+        if let Some((line, column)) = self.track.running_place() {
+            (trouble.failure.line, trouble.failure.column) = (line, column);
+        }
+        if let Some((path, _)) = self.track.running() {
+            self.track.fail_running(&path);
+            trouble.failure.step = path;
+        }
+        trouble
+    }
+
+    pub(super) fn seconds(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.began).as_secs_f64()
+    }
+}
