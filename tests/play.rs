@@ -178,7 +178,10 @@ fn judge_notes(header: &Header, runs: &Path) -> Result<(), Failed> {
 fn compare(path: &Path, stdout: &str, out: &Path) -> Result<(), Failed> {
     let mut text = stdout.replace(&*out.to_string_lossy(), "OUT");
     for (pattern, replacement) in [
+        (r"\n {12}([^| ])", " $1"),
         (r"(?m)^  host .*\n", ""),
+        (r"(?m)^ {12}\| .*NOTICE.*\n", ""),
+        (r#"PATH\s+"[^"]*""#, "PATH …"),
         (r"(?m)^playing .*\n", ""),
         (r"pid \d+", "pid N"),
         (r"seq \d+", "seq N"),

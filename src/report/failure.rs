@@ -97,6 +97,7 @@ fn reason(failure: &Failure) -> &'static str {
         FailureKind::NotReady => "not ready",
         FailureKind::Spawn => "cannot be started",
         FailureKind::AlreadyRunning => "already running",
+        FailureKind::NotRunning => "not running",
         FailureKind::Vacuous => "it proves nothing",
         FailureKind::Rpc => "RPC",
         FailureKind::Exec => "command",
@@ -178,8 +179,9 @@ fn below(block: &mut String, message: &str) {
 
 /// Whether the daemon lives, what its earlier incarnations died of, how much was searched, its last output.
 fn daemon(result: &ScenarioResult, failure: &Failure) -> String {
-    let name = failure.wanted.as_ref().map(|wanted| wanted.daemon.as_str());
     let Some(state) = &failure.daemon_state else { return String::new() };
+    let wanted = failure.wanted.as_ref().map(|wanted| wanted.daemon.as_str());
+    let name = Some(state.name.as_str()).filter(|name| !name.is_empty()).or(wanted);
     let known = result.daemons.iter().find(|daemon| Some(daemon.name.as_str()) == name);
     let mut parts = vec![life(result, state, known)];
     match state.last_event_age_s {

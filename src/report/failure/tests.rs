@@ -37,6 +37,7 @@ fn full() -> ScenarioResult {
         }],
         did_you_mean: vec!["double_baking_detected.v0 (seen 3 times)".to_owned()],
         daemon_state: Some(DaemonState {
+            name: "accuser".to_owned(),
             alive: true,
             incarnation: 2,
             last_event_age_s: Some(0.4),
