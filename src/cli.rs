@@ -25,7 +25,7 @@ Exit codes:
   1    a scenario failed
   2    the command line is wrong
   3    a scenario file is invalid; nothing was played
-  4    the environment: a program or folder is missing, a disk is full, nothing is selected
+  4    the environment: something is missing, a disk is full, nothing is selected
   70   a bug of tribunal; please report it
   130  interrupted
 With several, 70 counts before 130 before 4 before 1.";
@@ -34,7 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   tribunal run                           play every scenario below scenarios/
   tribunal run scenarios/two.yaml -v     play one, and show what its daemons say
-  tribunal check scenarios               find mistakes in scenario files, play nothing
+  tribunal check scenarios               find mistakes in scenario files
   tribunal events target/tribunal/RUN    show the events that a run recorded
 
 'tribunal COMMAND --help' tells all options of a command.";
@@ -94,23 +94,24 @@ Example, for bash:
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  tribunal run                                every *.yaml below scenarios/
-  tribunal run scenarios/two.yaml -v          one file, with events and output as they come
-  tribunal run -k 'baking and not late'       those with such names
-  tribunal run -t accuser -t /slow            tagged 'accuser', not tagged 'slow'
-  tribunal run a.yaml --seed 42               again as it was in a failed run
-  tribunal run a.yaml --until-failure -j 4    until it fails, four at a time
-  tribunal run --shard 2/3 --json out.json    the second third of all, results as JSON
-  tribunal run --octez path                   with the Octez programs on PATH, not the stand-ins";
+  tribunal run                              every *.yaml below scenarios/
+  tribunal run scenarios/two.yaml -v        one file, and what its daemons say
+  tribunal run -k 'baking and not late'     those with such names
+  tribunal run -t accuser -t /slow          tagged 'accuser', and not 'slow'
+  tribunal run a.yaml --seed 42             again as it was in a failed run
+  tribunal run a.yaml --until-failure -j 4  until it fails, four at a time
+  tribunal run --shard 2/3 --json out.json  a third of all, results as JSON
+  tribunal run --octez path                 with the Octez programs on PATH";
 
 const EVENTS_EXAMPLES: &str = "\
-RUN_DIR is what 'tribunal run' names below a failure; --keep always keeps those of passed scenarios too.
+RUN_DIR is what 'tribunal run' names below a failure; --keep always keeps those
+of passed scenarios too.
 
 Examples:
-  tribunal events RUN_DIR                                   all, in order
-  tribunal events RUN_DIR --from accuser --event '*baking*' by daemon and name
-  tribunal events RUN_DIR --event head_increment.v0 --where 'level >= 4'
-  tribunal events RUN_DIR --json | jq .value.hash           one JSON object on a line
+  tribunal events RUN_DIR                                 all, in order
+  tribunal events RUN_DIR --from node --event '*switch*'  by daemon and name
+  tribunal events RUN_DIR --where 'level >= 4'            by what they say
+  tribunal events RUN_DIR --json | jq .value.hash         an object on each line
 
 Exit codes: 0, 2 if an argument is wrong, 4 if RUN_DIR is no run directory.";
 

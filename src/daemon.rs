@@ -4,6 +4,7 @@
 
 pub mod lifecycle;
 pub mod restart;
+mod signal;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::restart::{Backoff, RestartPolicy, RestartRule};
+pub use self::signal::{signal_name, signal_number};
 use crate::event::{Envelope, EventName};
 use crate::predicate::Predicate;
 
@@ -33,6 +35,7 @@ pub struct InvalidName {
 }
 
 impl DaemonName {
+    /// A name of 1 to 64 of `A-Z`, `a-z`, `0-9`, `-`, `_` and `.`, and not a `.` first.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidName> {
         let name = name.as_ref();
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -42,6 +45,7 @@ impl DaemonName {
         Ok(Self(name.into()))
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -75,6 +79,7 @@ impl From<DaemonName> for String {
 pub struct Incarnation(pub u32);
 
 impl Incarnation {
+    /// The run after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -90,11 +95,14 @@ impl fmt::Display for Incarnation {
 /// How a process ended, as `wait` tells it: by itself with a code, or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitStatus {
+    /// 0 to 255.
     Code(i32),
+    /// The signal's number.
     Signal(i32),
 }
 
 impl ExitStatus {
+    /// The exit code; `None` if a signal ended it.
     pub fn code(self) -> Option<i32> {
         match self {
             Self::Code(code) => Some(code),
@@ -102,6 +110,7 @@ impl ExitStatus {
         }
     }
 
+    /// The signal that ended it, as a number; `None` if it exited.
     pub fn signal(self) -> Option<i32> {
         match self {
             Self::Code(_) => None,
@@ -117,63 +126,6 @@ impl fmt::Display for ExitStatus {
             Self::Signal(signal) => f.write_str(&signal_name(*signal)),
         }
     }
-}
-
-/// `SIGKILL` for 9; `signal 70` for a number without a name.
-pub fn signal_name(signal: i32) -> String {
-    match nix_free_name(signal) {
-        Some(name) => format!("SIG{name}"),
-        None => format!("signal {signal}"),
-    }
-}
-
-/// Linux signal numbers by name, without `SIG` (signal(7), x86 and ARM).
-const SIGNALS: [(&str, i32); 31] = [
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ILL", 4),
-    ("TRAP", 5),
-    ("ABRT", 6),
-    ("BUS", 7),
-    ("FPE", 8),
-    ("KILL", 9),
-    ("USR1", 10),
-    ("SEGV", 11),
-    ("USR2", 12),
-    ("PIPE", 13),
-    ("ALRM", 14),
-    ("TERM", 15),
-    ("STKFLT", 16),
-    ("CHLD", 17),
-    ("CONT", 18),
-    ("STOP", 19),
-    ("TSTP", 20),
-    ("TTIN", 21),
-    ("TTOU", 22),
-    ("URG", 23),
-    ("XCPU", 24),
-    ("XFSZ", 25),
-    ("VTALRM", 26),
-    ("PROF", 27),
-    ("WINCH", 28),
-    ("IO", 29),
-    ("PWR", 30),
-    ("SYS", 31),
-];
-
-fn nix_free_name(signal: i32) -> Option<&'static str> {
-    SIGNALS.iter().find(|(_, number)| *number == signal).map(|(name, _)| *name)
-}
-
-/// The number of `USR1`, `SIGUSR1`, `usr1` or `10`.
-pub fn signal_number(name: &str) -> Option<i32> {
-    if let Ok(number) = name.parse::<i32>() {
-        return (1..=64).contains(&number).then_some(number);
-    }
-    let upper = name.to_ascii_uppercase();
-    let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
-    SIGNALS.iter().find(|(known, _)| *known == bare).map(|(_, number)| *number)
 }
 
 /// Who or what ended an incarnation.
@@ -243,6 +195,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word for it in scenario files and results.
     pub fn word(self) -> &'static str {
         match self {
             Self::Accuser => "octez-accuser",
@@ -302,6 +255,7 @@ pub enum Level {
 }
 
 impl Level {
+    /// The word for it in scenario files and `TEZOS_EVENTS_CONFIG`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Debug => "debug",

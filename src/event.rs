@@ -24,6 +24,7 @@ use crate::daemon::{DaemonName, Incarnation};
 pub struct EventName(Arc<str>);
 
 impl EventName {
+    /// The name as text, version and all.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -101,12 +102,19 @@ pub struct Event {
 
 /// Lifecycle records stand in the log as events of the daemon, under these names.
 pub mod lifecycle_names {
+    /// A process has been made: `{ pid }`.
     pub const SPAWNED: &str = "tribunal.spawned";
+    /// The incarnation is ready, by the daemon's own sign.
     pub const READY: &str = "tribunal.ready";
+    /// The incarnation has ended, and all that it wrote stands before this: `{ code, signal, cause, verdict }`.
     pub const EXITED: &str = "tribunal.exited";
+    /// The policy has spawned it again.
     pub const RESTARTED: &str = "tribunal.restarted";
+    /// The restart budget is spent: no incarnation follows.
     pub const GAVE_UP: &str = "tribunal.gave_up";
+    /// What the names of lifecycle records, and of nothing else, begin with.
     pub const PREFIX: &str = "tribunal.";
+    /// All of them.
     pub const ALL: [&str; 5] = [SPAWNED, READY, EXITED, RESTARTED, GAVE_UP];
 }
 
@@ -127,6 +135,7 @@ impl NamePattern {
         }
     }
 
+    /// Whether it is this name, or one of those that the glob means.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact.as_str() == name,

@@ -67,6 +67,7 @@ pub struct Harness {
 }
 
 impl Harness {
+    /// How to start one.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -148,6 +149,7 @@ impl Harness {
         self.core.event_pipe(daemon)
     }
 
+    /// What tells this run from all others: the value of `TRIBUNAL_RUN` in the environment of everything that it starts.
     pub fn run_id(&self) -> &str {
         self.core.run_id.as_str()
     }

@@ -65,6 +65,7 @@ pub struct Predicate(Arc<Compiled>);
 
 impl Predicate {
     /// Fails on what is no expression, and on an expression whose value is never a boolean.
+    /// Compiles it once; the error points at the bytes that are wrong.
     pub fn parse(source: &str) -> Result<Self, ParseError> {
         Ok(Self(Arc::new(parse::predicate(source)?)))
     }
@@ -172,10 +173,12 @@ pub enum Truth {
 }
 
 impl Truth {
+    /// Whether it is a match: unknown is none.
     pub fn is_true(self) -> bool {
         self == Self::True
     }
 
+    /// Whether a field was missing or a type wrong.
     pub fn is_unknown(self) -> bool {
         self == Self::Unknown
     }
@@ -233,6 +236,7 @@ pub struct EventMeta<'a> {
 
 /// Where `$name` is looked up.
 pub trait Variables {
+    /// The value of `$name`, asked for without its dollar.
     fn get(&self, name: &str) -> Option<&Value>;
 }
 

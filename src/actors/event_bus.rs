@@ -333,3 +333,24 @@ impl Handler<Finish> for EventBus {
         let _ = finish.reply.send(());
     }
 }
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod tests_support {
+    use actix::{Context, Handler, Message};
+
+    /// Asks whether no scan is under way.
+    #[derive(Debug, Message)]
+    #[rtype(result = "bool")]
+    pub(super) struct Idle;
+
+    impl Handler<Idle> for super::EventBus {
+        type Result = bool;
+
+        fn handle(&mut self, _: Idle, _: &mut Context<Self>) -> bool {
+            self.scans.is_empty()
+        }
+    }
+}

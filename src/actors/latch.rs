@@ -33,3 +33,44 @@ impl Drop for PanicGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix::{Actor, Context, Handler, Message};
+
+    use super::*;
+
+    struct Fragile {
+        _guard: PanicGuard,
+    }
+
+    impl Actor for Fragile {
+        type Context = Context<Self>;
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Break(bool);
+
+    impl Handler<Break> for Fragile {
+        type Result = ();
+
+        fn handle(&mut self, message: Break, _: &mut Context<Self>) {
+            assert!(!message.0, "as asked");
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_handler_is_remembered_and_a_normal_end_is_not() {
+        actix_rt::System::new().block_on(async {
+            let latch = PanicLatch::default();
+            let sound = Fragile { _guard: latch.guard("Sound") }.start();
+            sound.send(Break(false)).await.unwrap();
+            drop(sound);
+            assert_eq!(latch.panicked(), None);
+            let broken = Fragile { _guard: latch.guard("Broken") }.start();
+            assert!(broken.send(Break(true)).await.is_err());
+            assert_eq!(latch.panicked(), Some("Broken"));
+        });
+    }
+}

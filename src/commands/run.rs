@@ -106,6 +106,9 @@ fn selected(args: &RunArgs, out: &Path, streams: Streams) -> Result<Selected, Co
     }
     if !read.refused.is_empty() {
         read.refused.iter().for_each(|refused| streams.tell(&refusal(refused, colour)));
+        let (refused, of) = (read.refused.len(), read.refused.len() + read.cases.len());
+        let files = if of == 1 { "file" } else { "files" };
+        streams.tell(&format!("{refused} of {of} {files} invalid: nothing was played\n"));
         let exit = read.refused.iter().map(run::load::Refused::exit).fold(Exit::Passed, Exit::and);
         return Ok(Selected::Refused(read, exit));
     }

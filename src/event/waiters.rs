@@ -90,12 +90,17 @@ pub struct Wait {
 impl Wait {
     /// Whether this event, offered in the order of the log, ends the wait.
     pub fn judge(&mut self, event: &Event) -> bool {
-        self.event.matches(event.name.as_str()) && self.test.holds(event) && self.count()
+        self.event.matches(event.name.as_str()) && self.test.holds(event) && self.count(event)
     }
 
-    fn count(&mut self) -> bool {
-        self.missing = self.missing.saturating_sub(1);
-        self.missing == 0
+    /// Counts an event that is as wanted. A wait may begin at a position that the log has not reached yet.
+    fn count(&mut self, event: &Event) -> bool {
+        let begun =
+            self.sources.iter().any(|(daemon, from)| event.seq >= *from && *daemon == event.daemon);
+        if begun {
+            self.missing = self.missing.saturating_sub(1);
+        }
+        begun && self.missing == 0
     }
 }
 

@@ -96,6 +96,13 @@ impl AccuserBuilder {
         self
     }
 
+    /// An argument at the end of its command line.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.options.args.push(arg.to_owned());
+        self
+    }
+
+    /// What happens when it ends by itself, crashes, or dies of a signal. Default: it stays dead.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
         self

@@ -50,6 +50,7 @@ impl Daemon {
         &self.core
     }
 
+    /// Its name, unique in the harness.
     pub fn name(&self) -> &DaemonName {
         &self.name
     }

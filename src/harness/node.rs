@@ -86,6 +86,7 @@ impl Node {
         Self { daemon, options: Arc::new(options) }
     }
 
+    /// The port of its RPC server on 127.0.0.1; the same in every incarnation, and nobody else's.
     pub fn rpc_port(&self) -> u16 {
         self.options.ports.rpc
     }
@@ -100,6 +101,7 @@ impl Node {
         self.options.endpoint()
     }
 
+    /// Where its chain and its identity are; kept over restarts.
     pub fn data_dir(&self) -> &Path {
         &self.options.data_dir
     }
@@ -211,6 +213,7 @@ impl NodeBuilder {
         Self { core, name: name.to_owned(), options, data_dir: None, restart }
     }
 
+    /// Peers that must agree before it says that it is bootstrapped; 0 for a node that stands alone.
     pub fn synchronisation_threshold(mut self, peers: u32) -> Self {
         self.options.synchronisation_threshold = Some(peers);
         self
@@ -222,6 +225,7 @@ impl NodeBuilder {
         self
     }
 
+    /// How many connections to other nodes it aims at.
     pub fn connections(mut self, connections: u32) -> Self {
         self.options.connections = Some(connections);
         self
@@ -233,6 +237,7 @@ impl NodeBuilder {
         self
     }
 
+    /// `archive`, `full` or `rolling`, as `--history-mode` takes it.
     pub fn history_mode(mut self, mode: &str) -> Self {
         self.options.history_mode = Some(mode.to_owned());
         self
@@ -262,6 +267,7 @@ impl NodeBuilder {
         self
     }
 
+    /// What happens when it ends by itself, crashes, or dies of a signal. Default: it stays dead.
     pub fn restart_policy(mut self, policy: RestartPolicy) -> Self {
         self.restart = policy;
         self

@@ -83,21 +83,31 @@ impl Programs {
     }
 }
 
-/// `TRIBUNAL_BIN`, or this very program if it is `tribunal`, or the one on PATH.
+/// `TRIBUNAL_BIN`, or this very program if it is `tribunal`, or the one that cargo built beside this test, or the one on
+/// PATH.
 fn find_tribunal() -> Result<PathBuf, ProgramsError> {
     if let Some(path) = std::env::var_os("TRIBUNAL_BIN").map(PathBuf::from) {
         return if path.is_file() { Ok(path) } else { Err(ProgramsError::NoSuchFile { path }) };
     }
-    if let Ok(own) = std::env::current_exe()
-        && own.file_name().is_some_and(|name| name == "tribunal")
-    {
-        return Ok(own);
+    if let Ok(own) = std::env::current_exe() {
+        if own.file_name().is_some_and(|name| name == "tribunal") {
+            return Ok(own);
+        }
+        if let Some(beside) = beside_test(&own).filter(|beside| beside.is_file()) {
+            return Ok(beside);
+        }
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .map(|directory| directory.join("tribunal"))
         .find(|candidate| candidate.is_file())
         .ok_or(ProgramsError::NoTribunal)
+}
+
+/// Cargo puts a test into `deps`, and the programs of the same package into the folder above.
+fn beside_test(test: &Path) -> Option<PathBuf> {
+    let deps = test.parent().filter(|folder| folder.ends_with("deps"))?;
+    Some(deps.parent()?.join("tribunal"))
 }
 
 fn link(program: &Path, links: &Path) -> Result<(), ProgramsError> {

@@ -69,6 +69,7 @@ impl Builder {
         self
     }
 
+    /// Where the Octez programs come from. Default: the folder in `TRIBUNAL_OCTEZ`, else the sandbox.
     #[must_use]
     pub fn octez(mut self, source: OctezSource) -> Self {
         self.octez = source;

@@ -137,10 +137,27 @@ impl Core {
             count: wanted.count,
         };
         let Wanted { sources, event, test, count } = wanted;
+        let test = match test {
+            Test::Closure(closure) => Test::Closure(guarded(closure)),
+            test => test,
+        };
         let wait = Wait { sources, event, test, missing: count.max(1) };
         self.bus.do_send(Register { id, wait, timeout: within, reply });
         Waiter { id, bus: self.bus.clone(), answer, wanted: words, over: false }
     }
+}
+
+/// A panic in a test's closure must not take the bus down. The event on which it panicked is none that was wanted.
+fn guarded(
+    mut closure: Box<dyn FnMut(&Event) -> bool + Send>,
+) -> Box<dyn FnMut(&Event) -> bool + Send> {
+    Box::new(move |event| {
+        let call = std::panic::AssertUnwindSafe(|| closure(event));
+        std::panic::catch_unwind(call).unwrap_or_else(|_| {
+            tracing::error!(daemon = %event.daemon, event = %event.name, "a closure of a wait panicked");
+            false
+        })
+    })
 }
 
 impl Waiter {

@@ -6,10 +6,8 @@ use regex::Regex;
 
 use super::SUCCESS;
 use crate::daemon::{
-    CommandLine, DEFAULT_GRACE, DEFAULT_TIMEOUT, DaemonName, DaemonSpec, EventLevels, EventSource,
-    Kind, Level, Readiness, RestartPolicy,
+    CommandLine, DaemonName, DaemonSpec, EventLevels, EventSource, Kind, Level, Readiness,
 };
-use crate::event::Envelope;
 
 /// What an accuser is made from.
 #[derive(Clone, Debug)]
@@ -30,6 +28,7 @@ pub struct AccuserOptions {
 }
 
 impl AccuserOptions {
+    /// The defaults of the program, and events from level info on.
     pub fn new(endpoint: impl Into<String>, base_dir: impl Into<PathBuf>) -> Self {
         Self {
             binary: None,
@@ -45,18 +44,11 @@ impl AccuserOptions {
     /// The specification of an accuser with these options; the caller may still change what is not Octez's.
     pub fn spec(&self, name: DaemonName) -> DaemonSpec {
         DaemonSpec {
-            name,
             kind: Kind::Accuser,
-            command: self.command(),
-            preparation: Vec::new(),
             events: EventSource::OctezSink(self.events.clone()),
-            envelope: Envelope::Octez,
             ready: self.readiness(),
-            ready_within: DEFAULT_TIMEOUT,
-            restart: RestartPolicy::default(),
             success: SUCCESS.to_vec(),
-            grace: DEFAULT_GRACE,
-            knows: Vec::new(),
+            ..DaemonSpec::process(name, self.command())
         }
     }
 

@@ -32,6 +32,7 @@ impl ActivateOptions {
         parameters.to_string()
     }
 
+    /// What follows the global options; the file holds [`parameters_text`](Self::parameters_text).
     pub fn args(&self, parameters: &Path) -> Vec<String> {
         const YEAR: Duration = Duration::from_hours(365 * 24);
         let protocol = self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL);
@@ -69,6 +70,7 @@ pub struct BakeOptions {
 }
 
 impl BakeOptions {
+    /// One block on the head, baked with this key or alias.
     pub fn for_key(key: &str) -> Self {
         Self { keys: vec![key.to_owned()], ..Self::default() }
     }
@@ -78,6 +80,7 @@ impl BakeOptions {
         self.parent.is_some() || self.round.is_some()
     }
 
+    /// What follows the global options.
     pub fn args(&self) -> Vec<String> {
         let mut args: Vec<String> = vec!["bake".into(), "for".into()];
         args.extend(self.keys.iter().cloned());

@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::SUCCESS;
 use crate::daemon::{
-    CommandLine, DEFAULT_GRACE, DEFAULT_TIMEOUT, DaemonName, DaemonSpec, EventLevels, EventSource,
-    Kind, Level, Preparation, Readiness, RestartPolicy,
+    CommandLine, DaemonName, DaemonSpec, EventLevels, EventSource, Kind, Level, Preparation,
+    Readiness,
 };
-use crate::event::Envelope;
 
 /// The ports that a node listens on, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +43,7 @@ pub struct NodeOptions {
 }
 
 impl NodeOptions {
+    /// The defaults of the program, events from level info on, and validation in its own process.
     pub fn new(data_dir: impl Into<PathBuf>, ports: NodePorts) -> Self {
         Self {
             binary: None,
@@ -69,18 +69,12 @@ impl NodeOptions {
     /// The specification of a node with these options: `identity generate`, `config init`, then `run`.
     pub fn spec(&self, name: DaemonName) -> DaemonSpec {
         DaemonSpec {
-            name,
             kind: Kind::Node,
-            command: self.run_command(),
             preparation: vec![self.identity(), self.configuration()],
             events: EventSource::OctezSink(self.events.clone()),
-            envelope: Envelope::Octez,
             ready: self.readiness(),
-            ready_within: DEFAULT_TIMEOUT,
-            restart: RestartPolicy::default(),
             success: SUCCESS.to_vec(),
-            grace: DEFAULT_GRACE,
-            knows: Vec::new(),
+            ..DaemonSpec::process(name, self.run_command())
         }
     }
 

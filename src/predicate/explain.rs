@@ -31,6 +31,7 @@ pub struct Clause {
 }
 
 impl Explanation {
+    /// How many of the clauses that `&&` joins are true.
     pub fn clauses_true(&self) -> usize {
         self.clauses.iter().filter(|clause| clause.truth.is_true()).count()
     }

@@ -32,6 +32,7 @@ pub struct Recorder {
 pub struct RecordingFailure(Arc<OnceLock<String>>);
 
 impl RecordingFailure {
+    /// Why recording stopped; `None` while it works.
     pub fn get(&self) -> Option<String> {
         self.0.get().cloned()
     }
@@ -55,6 +56,7 @@ impl Recorder {
         Ok(Self { dir, log, daemons: HashMap::new(), failure: RecordingFailure::default() })
     }
 
+    /// Where it records.
     pub fn dir(&self) -> &RunDir {
         &self.dir
     }
@@ -88,6 +90,7 @@ impl Recorder {
         self.daemons.get(daemon).map_or(0, |files| files.events.end)
     }
 
+    /// Appends to the daemon's output, byte for byte.
     pub fn output(&mut self, daemon: &DaemonName, bytes: &[u8]) {
         self.attempt(|recorder| {
             let path = recorder.dir.output(daemon);

@@ -12,6 +12,7 @@ pub struct RunDir {
 }
 
 impl RunDir {
+    /// A run directory at this path; nothing is made or read.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -25,30 +26,37 @@ impl RunDir {
         Ok(())
     }
 
+    /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
+    /// `log.jsonl`
     pub fn log(&self) -> PathBuf {
         self.root.join("log.jsonl")
     }
 
+    /// `scenario.yaml`
     pub fn scenario(&self) -> PathBuf {
         self.root.join("scenario.yaml")
     }
 
+    /// `result.json`
     pub fn result(&self) -> PathBuf {
         self.root.join("result.json")
     }
 
+    /// `events/<daemon>.jsonl`
     pub fn events(&self, daemon: &DaemonName) -> PathBuf {
         self.root.join("events").join(format!("{daemon}.jsonl"))
     }
 
+    /// `events/<daemon>.idx`
     pub fn index(&self, daemon: &DaemonName) -> PathBuf {
         self.root.join("events").join(format!("{daemon}.idx"))
     }
 
+    /// `output/<daemon>.log`
     pub fn output(&self, daemon: &DaemonName) -> PathBuf {
         self.root.join("output").join(format!("{daemon}.log"))
     }

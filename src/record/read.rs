@@ -101,6 +101,7 @@ pub struct RecordedRun {
 }
 
 impl RecordedRun {
+    /// Opens a run that is over; an error if the directory holds none.
     pub fn open(dir: RunDir) -> Result<Self, RecordError> {
         if !dir.log().is_file() {
             return Err(RecordError::NotARun { path: dir.root().to_owned() });
@@ -108,6 +109,7 @@ impl RecordedRun {
         Ok(Self { dir, daemons: HashMap::new() })
     }
 
+    /// Where it was recorded.
     pub fn dir(&self) -> &RunDir {
         &self.dir
     }

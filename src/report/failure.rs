@@ -6,10 +6,14 @@ use std::path::Path;
 
 use super::text::{BAD, DIM, ODD, STRONG, WIDTH, duration, harmless, labelled, styled, wrapped};
 use crate::daemon::signal_name;
+use crate::run::rerun;
 use crate::scenario::result::{
     Cause, DaemonResult, DaemonState, Exit, Failure, FailureKind, IncarnationResult, Outcome,
     ScenarioResult,
 };
+
+/// The last lines of output that are shown; the run directory has all.
+const MAX_OUTPUT: usize = 6;
 
 /// Longer lines of a file are shown in part.
 const MAX_SOURCE: usize = 120;
@@ -30,13 +34,12 @@ pub fn block(result: &ScenarioResult, surroundings: Surroundings<'_>) -> String 
     let mut block = head(result, failure);
     block.push_str(&place(failure, surroundings.source));
     for near in &failure.nearest {
-        let event = format!("seq {}  {}", near.seq, near.event);
         let tally = if near.clauses > 1 {
-            format!("{} of {} clauses true; ", near.clauses_true, near.clauses)
+            format!(", {} of {} clauses true", near.clauses_true, near.clauses)
         } else {
             String::new()
         };
-        let text = format!("{event}  {tally}{}", near.explanation);
+        let text = format!("seq {}, {}{tally}: {}", near.seq, near.event, near.explanation);
         block.push_str(&labelled("nearest", DIM, &harmless(&text)));
     }
     if !failure.did_you_mean.is_empty() {
@@ -48,7 +51,13 @@ pub fn block(result: &ScenarioResult, surroundings: Surroundings<'_>) -> String 
         block.push_str(&labelled("host", DIM, &format!("cpu pressure {pressure:.0} %")));
     }
     let run_dir = surroundings.run_dir.map(|path| path.display().to_string());
-    let commands = [("replay", &failure.replay), ("rerun", &failure.rerun), ("run", &run_dir)];
+    let events = run_dir.as_ref().map(|path| format!("tribunal events {}", rerun::quoted(path)));
+    let commands = [
+        ("replay", &failure.replay),
+        ("rerun", &failure.rerun),
+        ("events", &events),
+        ("run dir", &run_dir),
+    ];
     for (label, text) in commands {
         if let Some(text) = text {
             // Not wrapped: it is there to be copied.
@@ -180,8 +189,8 @@ fn below(block: &mut String, message: &str) {
 /// Whether the daemon lives, what its earlier incarnations died of, how much was searched, its last output.
 fn daemon(result: &ScenarioResult, failure: &Failure) -> String {
     let Some(state) = &failure.daemon_state else { return String::new() };
-    let wanted = failure.wanted.as_ref().map(|wanted| wanted.daemon.as_str());
-    let name = Some(state.name.as_str()).filter(|name| !name.is_empty()).or(wanted);
+    let named = Some(state.name.as_str()).filter(|name| !name.is_empty());
+    let name = named.or(failure.wanted.as_ref().map(|wanted| wanted.daemon.as_str()));
     let known = result.daemons.iter().find(|daemon| Some(daemon.name.as_str()) == name);
     let mut parts = vec![life(result, state, known)];
     match state.last_event_age_s {
@@ -192,7 +201,8 @@ fn daemon(result: &ScenarioResult, failure: &Failure) -> String {
         parts.push(format!("{} events searched", searched.events));
     }
     let mut block = labelled(&harmless(name.unwrap_or("daemon")), ODD, &parts.join("; "));
-    for last in &state.last_lines {
+    let lines = &state.last_lines[state.last_lines.len().saturating_sub(MAX_OUTPUT)..];
+    for last in lines {
         line(&mut block, format_args!("            {} {}", styled(DIM, "|"), harmless(last)));
     }
     block

@@ -34,7 +34,7 @@ pub fn command(case: &Case, seed: u64, options: &Options) -> String {
 }
 
 /// As one word of a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:=,+@%-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

@@ -5,7 +5,7 @@
 //!        │                               │ cursors, variables, staleness: a branch's own
 //!        └─ Stage: the harness, the roster, marks, the record of steps: shared by all branches
 //! ```
-//! A step fails with a [`Trouble`], which is data until the result is written. Dropping a step's future withdraws its
+//! A step fails with a `Trouble`, which is data until the result is written. Dropping a step's future withdraws its
 //! waits, and that is how time limits, interrupts and the failure of another branch end it.
 
 mod absence;

@@ -257,6 +257,7 @@ pub struct Nearest {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DaemonState {
+    /// Empty in results that were written before it was.
     #[serde(default)]
     pub name: String,
     pub alive: bool,

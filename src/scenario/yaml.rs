@@ -1,7 +1,7 @@
 //! YAML, strictly: a tree with the place of every node, and none of the language's surprises.
 //!
 //! [`parse`] builds the tree from the parser's events and refuses what a scenario never needs: tags, anchors and aliases,
-//! merge keys, duplicate keys, a second document. [`scalar`] says what a plain scalar is, [`place`] where a byte of its
+//! merge keys, duplicate keys, a second document. [`scalar`] says what a plain scalar is, [`place()`] where a byte of its
 //! text stands in the file.
 
 mod build;

@@ -1,7 +1,10 @@
 //! The harness as a test author uses it: real processes, real pipes, real signals.
 
+mod accuser;
 mod death;
+mod double_baking;
 mod events;
 mod lifecycle;
+mod node;
 mod support;
 mod waits;

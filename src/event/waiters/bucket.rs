@@ -97,7 +97,7 @@ impl Bucket {
             field.offer(event, waits, ended);
         }
         for id in &self.rest {
-            if waits.get_mut(id).is_some_and(|wait| wait.test.holds(event) && wait.count()) {
+            if waits.get_mut(id).is_some_and(|wait| wait.test.holds(event) && wait.count(event)) {
                 ended.push(*id);
             }
         }
@@ -127,7 +127,7 @@ impl FieldIndex {
         let judge = |entry: &Entry, exact: bool| -> bool {
             waits.get_mut(&entry.id).is_some_and(|wait| {
                 let holds = (exact && entry.whole) || wait.test.holds(event);
-                let over = holds && wait.count();
+                let over = holds && wait.count(event);
                 if over {
                     ended.push(entry.id);
                 }

@@ -110,15 +110,16 @@ scenarios/a.yaml:3:5  expect  FAILED after 30.0 s: no such event         seed 42
     3 |   - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }
       |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^
   never seen in this incarnation (once before)
-  nearest   seq 187 double_baking_detected.v0 1 of 2 clauses true; level >= 10:
-            9 >= 10 is false
+  nearest   seq 187, double_baking_detected.v0, 1 of 2 clauses true: level >=
+            10: 9 >= 10 is false
   did you mean double_baking_detected.v0 (seen 3 times)?
   accuser   alive, pid 4711, incarnation 2 (incarnation 1: SIGKILL at +8.8 s by
             fault #1); last event 0.4 s ago; 74 events searched
             | last words
   host      cpu pressure 4 %
   rerun     tribunal run scenarios/a.yaml --seed 42
-  run       target/tribunal/x
+  events    tribunal events target/tribunal/x
+  run dir   target/tribunal/x
 ";
     assert_eq!(text, expected);
 }
@@ -133,6 +134,20 @@ fn a_dead_daemon_is_said_to_be_dead_and_of_what() {
     failure.daemon_state.as_mut().expect("known").alive = false;
     let text = plain(&result, Some(SOURCE));
     assert!(text.contains("dead: exit code 3 at +12.0 s by itself, incarnation 2"), "{text}");
+}
+
+#[test]
+fn only_the_last_lines_of_output_are_shown_and_the_daemon_is_named_without_a_wanted_event() {
+    let mut result = full();
+    let failure = result.failure.as_mut().expect("failed");
+    failure.wanted = None;
+    let state = failure.daemon_state.as_mut().expect("known");
+    state.last_lines = (1..=50).map(|number| format!("line {number}.")).collect();
+    let text = plain(&result, Some(SOURCE));
+    assert!(text.contains("\n  accuser   alive, pid 4711"), "{text}");
+    let shown: Vec<&str> = text.lines().filter(|line| line.contains("| line ")).collect();
+    assert_eq!(shown.len(), 6, "{text}");
+    assert!(shown[5].ends_with("line 50."), "{text}");
 }
 
 #[test]

@@ -144,9 +144,19 @@ impl Reader {
         }
     }
 
-    /// The step as it was written, with every break and indentation as one space.
+    /// The step as it was written, without comments, and with every break and indentation as one space.
     fn one_line(&self, node: &Node) -> String {
-        let written = self.source.slice(node.span);
+        let text = self.source.text();
+        let mut scalars = Vec::new();
+        scalars_of(node, &mut scalars);
+        let mut written = String::new();
+        let mut at = node.span.start;
+        for scalar in scalars {
+            push_without_comments(&mut written, text.get(at..scalar.start).unwrap_or_default());
+            written.push_str(self.source.slice(scalar));
+            at = scalar.end;
+        }
+        push_without_comments(&mut written, text.get(at..node.span.end).unwrap_or_default());
         let mut line = String::new();
         for word in written.split_whitespace() {
             if line.len() + word.len() > MAX_TEXT {
@@ -159,6 +169,32 @@ impl Reader {
             line.push_str(word);
         }
         line
+    }
+}
+
+/// The places of all keys and scalars, in the order of the file.
+fn scalars_of(node: &Node, places: &mut Vec<Span>) {
+    match &node.content {
+        Content::Scalar(_) => places.push(node.span),
+        Content::Sequence(items) => items.iter().for_each(|item| scalars_of(item, places)),
+        Content::Mapping(mapping) => {
+            for entry in &mapping.entries {
+                places.push(entry.key.span);
+                scalars_of(&entry.value, places);
+            }
+        }
+    }
+}
+
+/// Between scalars stand only indicators, blanks and comments, so a `#` begins a comment. The parser lets a block node
+/// reach to the next token, so comments after the step are among them.
+fn push_without_comments(written: &mut String, between: &str) {
+    for line in between.split_inclusive('\n') {
+        let (code, comment) = line.split_once('#').unwrap_or((line, ""));
+        written.push_str(code);
+        if !comment.is_empty() {
+            written.push(' ');
+        }
     }
 }
 

@@ -67,6 +67,33 @@ finally:
 }
 
 #[test]
+fn a_steps_text_is_without_the_comments_in_it_and_after_it() {
+    let scenario = scenario(
+        "steps:
+  - log: a  # one
+  # two
+  - exec:   # three
+      # four
+      command: [echo, '# no comment', a#b]   # five
+      stdin: |
+        # a line
+        b
+  # six
+  - log: \"c \\\" # d\" # 'seven' \"
+  - log: 'it''s # e' # it's
+
+  # eight
+finally:
+  - { log: e } # nine
+",
+    );
+    let texts: Vec<&str> = scenario.steps.iter().map(|step| step.text.as_str()).collect();
+    let exec = "exec: command: [echo, '# no comment', a#b] stdin: | # a line b";
+    assert_eq!(texts, ["log: a", exec, "log: \"c \\\" # d\"", "log: 'it''s # e'"]);
+    assert_eq!(scenario.finally[0].text, "{ log: e }");
+}
+
+#[test]
 fn defaults_hold_where_a_daemon_says_nothing() {
     let scenario = scenario(
         "defaults:

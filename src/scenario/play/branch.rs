@@ -43,6 +43,8 @@ impl Branch {
     }
 
     async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Trouble> {
+        // A loop over steps that never wait must not keep limits and interrupts from being noticed.
+        tokio::task::yield_now().await;
         let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
         if acts(&step.action) {

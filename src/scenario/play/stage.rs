@@ -87,6 +87,12 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn note_step(&self, path: &str, verb: &str, outcome: &str, detail: &str) {
+        if self.track.is_full() && outcome != "failed" {
+            self.warn(
+                "a long loop: of the steps after the first 20,000 only the newest round is listed",
+            );
+            return;
+        }
         let mut more = serde_json::Map::new();
         more.insert("verb".into(), verb.into());
         if !detail.is_empty() {

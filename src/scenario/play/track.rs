@@ -1,6 +1,7 @@
 //! The record of steps: which began, how each ended, which never came.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::event::Event;
@@ -11,7 +12,12 @@ use crate::scenario::result::{Match, StepOutcome, StepResult};
 pub(super) struct Track {
     began: Instant,
     steps: RefCell<Vec<Entry>>,
+    /// Where the newest round of each step stands.
+    newest: RefCell<HashMap<String, usize>>,
 }
+
+/// So many steps are listed one by one; memory must not grow with the rounds of a loop.
+const LIMIT: usize = 20_000;
 
 #[derive(Debug)]
 struct Entry {
@@ -32,7 +38,7 @@ fn number(value: usize) -> u32 {
 
 impl Track {
     pub(super) fn new(began: Instant) -> Self {
-        Self { began, steps: RefCell::default() }
+        Self { began, steps: RefCell::default(), newest: RefCell::default() }
     }
 
     /// Counts as skipped until it has ended.
@@ -41,8 +47,24 @@ impl Track {
         let started_s = self.began.elapsed().as_secs_f64();
         let result = StepResult { started_s, ..skipped(step) };
         let is_block = !step.action.blocks().is_empty();
-        steps.push(Entry { result, since: Instant::now(), running: true, is_block });
+        let entry = Entry { result, since: Instant::now(), running: true, is_block };
+        let mut newest = self.newest.borrow_mut();
+        // A long loop: the newest round replaces the one before it.
+        if steps.len() >= LIMIT
+            && let Some(at) = newest.get(&step.path).copied()
+            && !steps[at].running
+        {
+            steps[at] = entry;
+            return StepId(at);
+        }
+        newest.insert(step.path.clone(), steps.len());
+        steps.push(entry);
         StepId(steps.len() - 1)
+    }
+
+    /// More steps were played than are listed one by one.
+    pub(super) fn is_full(&self) -> bool {
+        self.steps.borrow().len() >= LIMIT
     }
 
     pub(super) fn end(&self, id: StepId, outcome: StepOutcome) {

@@ -71,9 +71,8 @@ impl<'s> Builder<'s> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.decorations(span, anchor, tag.as_deref());
                 let style = written(style);
-                // The parser gives a value that is not there the span of what comes next.
-                let absent = text.is_empty() && style == Style::Plain;
-                let span = if absent { self.source.span(span.start..span.start) } else { span };
+                let end = span.start + written_length(&text, style, self.source.slice(span));
+                let span = self.source.span(span.start..end);
                 self.place(Node { span, content: scalar(text.into_owned(), style) });
             }
             Event::SequenceStart(anchor, tag) => {
@@ -185,6 +184,29 @@ fn as_key(source: &Arc<Source>, errors: &mut Vec<Diagnostic>, node: Node) -> Key
             Key { text, style: Style::Plain, span: node.span }
         }
     }
+}
+
+/// How much of what the parser takes for a scalar it is: a value that is not there gets the span of what comes next, and
+/// a quoted one reaches over the blanks and comments after it.
+fn written_length(text: &str, style: Style, raw: &str) -> usize {
+    let quote = match style {
+        Style::Plain if text.is_empty() => return 0,
+        Style::Plain | Style::Block => return raw.len(),
+        Style::SingleQuoted => '\'',
+        Style::DoubleQuoted => '"',
+    };
+    let mut inside = raw.char_indices().skip(1).peekable();
+    while let Some((at, found)) = inside.next() {
+        if found == '\\' && quote == '"' {
+            inside.next();
+        } else if found == quote {
+            // Two single quotes stand for one.
+            if quote == '"' || inside.next_if(|(_, next)| *next == quote).is_none() {
+                return at + quote.len_utf8();
+            }
+        }
+    }
+    raw.len()
 }
 
 fn scalar(text: String, style: Style) -> Content {
