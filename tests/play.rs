@@ -186,7 +186,7 @@ fn compare(path: &Path, stdout: &str, out: &Path) -> Result<(), Failed> {
         (r"pid \d+", "pid N"),
         (r"seq \d+", "seq N"),
         (r"\d+(\.\d+)? (s|ms)\b", "N s"),
-        (r"OUT/runs/\S+", "OUT/runs/RUN"),
+        (r"(?m)^  (replay|rerun|events|run|run dir|timeline) .*\n", ""),
         (r"tribunal-[0-9a-f]{8,}", "tribunal-ID"),
         (r"(?m) +(seed 42)$", "  $1"),
     ] {
