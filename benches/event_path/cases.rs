@@ -156,7 +156,7 @@ fn throughput(
 ) -> Case {
     let events = emission.count * daemons as u64;
     let metric = |name, budget| Metric { name, unit: "µs", budget };
-    let metrics = vec![
+    let metrics = [
         metric("CPU per event", budgets[0]),
         metric("CPU per event", budgets[1]),
         metric("CPU per event", budgets[2]),

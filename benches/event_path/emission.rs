@@ -111,10 +111,12 @@ impl Emission {
         let mut done = Vec::new();
         Lines::new(DONE, Shape::Stamped).push(self.count, &mut done);
         pipe.write_all(&done)?;
-        while self.hold {
+        if !self.hold {
+            return Ok(());
+        }
+        loop {
             std::thread::sleep(Duration::from_hours(1));
         }
-        Ok(())
     }
 
     fn write_ticks(&self, pipe: &mut File) -> io::Result<()> {

@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::emission::{DONE, Emission, LEVEL_BASE, PROBE, TICK, now_ns};
 use crate::usage::{Cost, Stretch};
 
-const TIMEOUT: Duration = Duration::from_secs(300);
+const TIMEOUT: Duration = Duration::from_mins(5);
 
 /// Who waits while the events come. Nothing matches before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -119,7 +119,12 @@ impl Node {
 
     /// The answer to a GET; a status other than 2xx is an error.
     pub async fn get(&self, path: &str) -> Result<Value, RpcError> {
-        let RpcAnswer { status, body } = self.rpc(Method::GET, path, None).await?;
+        self.get_within(path, DEFAULT_TIMEOUT).await
+    }
+
+    async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
+        let url = format!("{}{path}", self.endpoint());
+        let RpcAnswer { status, body } = self.core().http(Method::GET, url, None, within).await?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
@@ -128,8 +133,12 @@ impl Node {
 
     /// The head's level, asked by RPC.
     pub async fn level(&self) -> Result<i64, RpcError> {
+        self.level_within(DEFAULT_TIMEOUT).await
+    }
+
+    async fn level_within(&self, within: Duration) -> Result<i64, RpcError> {
         let path = "/chains/main/blocks/head/header/shell";
-        let shell = self.get(path).await?;
+        let shell = self.get_within(path, within).await?;
         shell["level"].as_i64().ok_or(RpcError::Status {
             method: Method::GET,
             path: path.to_owned(),
@@ -159,7 +168,7 @@ impl Node {
         let switch = self.wait_for("branch_switch.v0").filter_map(reached);
         let began = Instant::now();
         // A node that is paused does not answer at all.
-        if let Ok(Ok(now)) = tokio::time::timeout(timeout, self.level()).await
+        if let Ok(now) = self.level_within(timeout).await
             && now >= level
         {
             return Ok(now);

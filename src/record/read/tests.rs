@@ -43,7 +43,9 @@ fn notes() -> Vec<Note> {
 fn notes_are_read_back_as_they_were_written() {
     let dir = tempfile::tempdir().unwrap();
     let mut recorder = Recorder::create(RunDir::new(dir.path())).unwrap();
-    notes().iter().for_each(|note| recorder.note(note));
+    for note in notes() {
+        recorder.note(&note);
+    }
     recorder.flush();
     let run = RecordedRun::open(RunDir::new(dir.path())).unwrap();
     assert_eq!(run.notes().unwrap(), notes());

@@ -123,7 +123,13 @@ impl Branch {
             test: Test::Any,
             count: 1,
         };
-        let exit = stage.harness.wait(wanted, within).await.map_err(Trouble::from)?;
+        let exit = stage.harness.wait(wanted, within).await.map_err(|error| {
+            let mut trouble = Trouble::from(error);
+            if trouble.failure.kind == FailureKind::TimedOut {
+                trouble.failure.message = format!("{name} did not end within {within:?}");
+            }
+            trouble
+        })?;
         self.take_note(stage, &exit, id);
         let number = |key: &str| exit.value[key].as_i64().and_then(|n| i32::try_from(n).ok());
         let status = match (number("code"), number("signal")) {
