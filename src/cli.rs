@@ -48,7 +48,6 @@ Examples:
     max_term_width = 80,
     styles = STYLES,
     after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
-    disable_help_subcommand = true,
     infer_long_args = false
 )]
 pub struct Cli {
@@ -310,7 +309,8 @@ pub enum Keep {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; it takes a time such as 90s or 5m"))?;
     if duration.is_zero() { Err("must be more than nothing".to_owned()) } else { Ok(duration) }
 }
 

@@ -18,7 +18,7 @@ use super::streams::Streams;
 pub enum CommandError {
     #[error(transparent)]
     Discover(#[from] DiscoverError),
-    #[error("nothing is selected: -k and -t leave none of {of} scenarios")]
+    #[error("nothing is selected: -k and -t leave none of {of}")]
     NothingSelected { of: usize },
     #[error("no folder of Octez programs: {}", path.display())]
     NoOctezFolder { path: PathBuf },

@@ -208,7 +208,8 @@ impl Daemon {
         observe::receive(&self.core, Some(self.name.clone()), capacity)
     }
 
-    /// Logs every event from now on, at level info, shortened to `max_length` bytes.
+    /// Logs every event from now on, at level info of `tracing`, with its payload shortened to `max_length` bytes. What
+    /// becomes of it is up to the subscriber that the test has set.
     pub fn log_events(&self, max_length: usize) {
         observe::log(&self.core, &self.name, max_length);
     }

@@ -54,6 +54,7 @@ impl fmt::Display for Unfulfilled {
 /// A wait that ended without its event. Timed out, dead and shutting down are three answers to three questions.
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
+    /// Nothing of what was searched is the event; `miss` says how much that was, and what came nearest.
     #[error("no {wanted} within {after:?}{}", nearest(miss))]
     TimedOut { wanted: Unfulfilled, after: Duration, miss: Box<Miss> },
     /// All that it was waited for from is finally dead; everything they wrote has been searched.
@@ -63,6 +64,7 @@ pub enum WaitError {
         event: String,
         r#where: Option<String>,
         exit: ExitReason,
+        /// The last of its standard output and error, oldest first.
         last_lines: Vec<String>,
         miss: Box<Miss>,
     },
@@ -72,6 +74,7 @@ pub enum WaitError {
         daemon: DaemonName,
         event: String,
         r#where: Option<String>,
+        /// All those that the budget counted, oldest first.
         deaths: Vec<ExitReason>,
         last_lines: Vec<String>,
         miss: Box<Miss>,

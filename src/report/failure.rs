@@ -130,14 +130,19 @@ fn place(failure: &Failure, source: Option<&str>) -> String {
         below(&mut block, &message);
         return block;
     };
+    let wanted = failure.wanted.as_ref().map_or("", |wanted| wanted.event.as_str());
+    let (mut number, mut text) = (number, text);
+    let mut column = failure.column;
+    if let Some((at, line)) = source.and_then(|source| event_line(source, number, wanted)) {
+        let head: Vec<char> = text.chars().collect();
+        numbered(&mut block, number, &excerpt(&head, 0).0);
+        (number, text, column) = (at, line, 1);
+    }
     let text: Vec<char> = text.chars().collect();
-    let column = (failure.column.max(1) as usize - 1).min(text.len());
+    let column = (column.max(1) as usize - 1).min(text.len());
     let (start, length) = blamed(&text, column, failure);
     let (shown, start) = excerpt(&text, start);
-    line(
-        &mut block,
-        format_args!("{} {}", styled(DIM, format_args!("{number:5} |")), harmless(&shown)),
-    );
+    numbered(&mut block, number, &shown);
     let margin = styled(DIM, "      |");
     let length = length.min(MAX_SOURCE.saturating_sub(start)).max(1);
     let carets = styled(BAD, "^".repeat(length));
@@ -149,6 +154,24 @@ fn place(failure: &Failure, source: Option<&str>) -> String {
         below(&mut block, &message);
     }
     block
+}
+
+/// The line of a step of many lines where the wanted event stands, if that is not the step's first, and its number.
+fn event_line<'s>(source: &'s str, number: usize, event: &str) -> Option<(usize, &'s str)> {
+    let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let mut lines = source.lines().enumerate().skip(number.checked_sub(1)?);
+    let (_, first) = lines.next()?;
+    if event.is_empty() || first.contains(event) {
+        return None;
+    }
+    lines
+        .take_while(|(_, line)| line.trim().is_empty() || depth(line) > depth(first))
+        .find(|(_, line)| line.contains(event))
+        .map(|(index, line)| (index + 1, line))
+}
+
+fn numbered(block: &mut String, number: usize, text: &str) {
+    line(block, format_args!("{} {}", styled(DIM, format_args!("{number:5} |")), harmless(text)));
 }
 
 /// Where the underline starts and how long it is: the name of the wanted event if it stands at or after the column, else

@@ -168,9 +168,9 @@ impl Terminal {
             write!(line, "{} ", styled(DIM, stem)).expect("a string takes all text");
         }
         match progress {
-            Progress::Step { path, verb, text } => {
-                let step = format!("{path} {verb}");
-                write!(line, "{} {}", styled(STRONG, step), harmless(text))
+            // The text begins with the verb.
+            Progress::Step { path, text, .. } => {
+                write!(line, "{} {}", styled(STRONG, path), harmless(text))
             }
             Progress::Log { text } => write!(line, "{} {}", styled(STRONG, "log"), harmless(text)),
             Progress::Lifecycle { daemon, text } => {

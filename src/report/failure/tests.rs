@@ -151,6 +151,25 @@ fn only_the_last_lines_of_output_are_shown_and_the_daemon_is_named_without_a_wan
 }
 
 #[test]
+fn a_step_of_many_lines_is_shown_where_the_event_stands() {
+    let source = "steps:\n  - expect:\n      from: accuser\n\n      event: double_baking_denounced.v0\n  - log: double_baking_denounced.v0\n";
+    let mut result = full();
+    let failure = result.failure.as_mut().expect("failed");
+    (failure.line, failure.message) = (2, "never seen".to_owned());
+    let text = plain(&result, Some(source));
+    let expected = "\
+    2 |   - expect:
+    5 |       event: double_baking_denounced.v0
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^ never seen
+";
+    assert!(text.contains(expected), "{text}");
+    // Another step's event is none of this one's.
+    let other = source.replacen("double_baking_denounced.v0", "$name", 1);
+    let text = plain(&result, Some(&other));
+    assert!(text.contains("    2 |   - expect:\n      |     ^^^^^^ never seen\n"), "{text}");
+}
+
+#[test]
 fn a_short_message_stands_beside_the_underline() {
     let failure =
         Failure { line: 2, column: 1, ..Failure::new(FailureKind::Assert, "1 == 2 is false") };

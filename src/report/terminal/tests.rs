@@ -125,7 +125,7 @@ fn verbose_gives_each_daemon_its_colour_and_no_control_characters() {
     let case = case("a");
     let unit = Unit { case: 0, repetition: 0, attempt: 1 };
     for progress in [
-        Progress::Step { path: "steps[0]", verb: "start", text: "node" },
+        Progress::Step { path: "steps[0]", verb: "start", text: "start: node" },
         Progress::Lifecycle { daemon: "node", text: "spawned, pid 1" },
         Progress::Event { daemon: "accuser", name: "daemon_start.v0", payload: "{}" },
         Progress::Output { daemon: "node", line: "hello\u{7}\u{1b}[2J" },
@@ -133,7 +133,7 @@ fn verbose_gives_each_daemon_its_colour_and_no_control_characters() {
     ] {
         terminal.notice(Notice::PlayProgressed { unit, case: &case, progress });
     }
-    let expected = "steps[0] start node\nnode spawned, pid 1\naccuser daemon_start.v0 {}\n\
+    let expected = "steps[0] start: node\nnode spawned, pid 1\naccuser daemon_start.v0 {}\n\
                     node | hello\nlog done\n";
     assert_eq!(shared.plain(), expected);
     let coloured = shared.coloured();
