@@ -298,7 +298,7 @@ fn a_run_directory_that_takes_no_more_is_exit_4() {
 /// A small file system of our own; where nobody may have one, the test above stands alone.
 #[test]
 fn a_full_disk_is_exit_4() {
-    let namespaces = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
+    let namespaces = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
     let (_folder, path) = folder_of(writes_much);
     let mount = format!("mount -t tmpfs -o size=8m none {}", path.join("full").display());
     let permitted = Command::new("unshare").args([namespaces, "sh", "-c", &mount]).output();
