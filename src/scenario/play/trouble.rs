@@ -200,10 +200,9 @@ impl From<CommandError> for Trouble {
                 Self::new(FailureKind::NotRunning, text).of(&daemon)
             }
             CommandError::Cancelled { daemon } => Self::new(FailureKind::Spawn, text).of(&daemon),
-            CommandError::Spawn { daemon, .. } | CommandError::Pipe { daemon, .. } => {
-                Self::new(FailureKind::Spawn, text).of(&daemon).error()
-            }
-            CommandError::PreparationLost { daemon, .. } => {
+            CommandError::Spawn { daemon, .. }
+            | CommandError::Pipe { daemon, .. }
+            | CommandError::PreparationLost { daemon, .. } => {
                 Self::new(FailureKind::Spawn, text).of(&daemon).error()
             }
             CommandError::Preparation { daemon, .. } => {
