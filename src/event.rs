@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod log;
 pub mod miss;
+mod raw;
 pub mod tally;
 pub mod waiters;
 

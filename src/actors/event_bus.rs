@@ -17,6 +17,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
+use self::publish::Sections;
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
 use self::scans::ScanJob;
 use self::waits::Port;
@@ -62,6 +63,7 @@ pub(crate) struct EventBus {
     observers: Vec<Observer>,
     listeners: Vec<Listener>,
     flush_pending: bool,
+    sections: Sections,
     _guard: PanicGuard,
 }
 
@@ -82,6 +84,7 @@ impl EventBus {
             observers: Vec::new(),
             listeners: Vec::new(),
             flush_pending: false,
+            sections: Sections::default(),
             _guard: latch.guard("EventBus"),
         }
     }
@@ -96,7 +99,10 @@ impl EventBus {
     }
 
     fn tally(&mut self, daemon: &DaemonName) -> &mut Tally {
-        self.tallies.entry(daemon.clone()).or_default()
+        if !self.tallies.contains_key(daemon) {
+            self.tallies.insert(daemon.clone(), Tally::default());
+        }
+        self.tallies.get_mut(daemon).expect("inserted above")
     }
 
     fn note(&mut self, what: What, ctx: &mut Context<Self>) {
@@ -152,6 +158,7 @@ impl Handler<Introduce> for EventBus {
         let Introduce { daemon, kind, envelope } = introduce;
         let kind = kind.word().to_owned();
         let note = EnvelopeNote::from(&envelope);
+        self.recorder.prepare(&daemon);
         self.tally(&daemon).envelope = envelope;
         self.note(What::Daemon { daemon, kind, envelope: note }, ctx);
     }

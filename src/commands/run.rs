@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tribunal::host::descendants;
 use tribunal::host::front::{self, Role};
 use tribunal::host::interrupts::{FrontLink, Interrupts};
 use tribunal::report::json::JsonReport;
@@ -38,7 +39,19 @@ pub fn run(args: RunArgs, streams: Streams) -> Result<ExitCode, CommandError> {
     }
     match Role::take()? {
         Role::Front => Ok(front::run(std::env::args_os())?.into()),
-        Role::Worker(front) => work(&args, Some(front), streams).map(ExitCode::from),
+        Role::Worker(front) => {
+            let _last = LastAct;
+            work(&args, Some(front), streams).map(ExitCode::from)
+        }
+    }
+}
+
+/// However the worker ends, what descends from it ends before: the front, which would see to that, may be lost.
+struct LastAct;
+
+impl Drop for LastAct {
+    fn drop(&mut self) {
+        descendants::kill_all(&[]);
     }
 }
 

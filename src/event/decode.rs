@@ -5,6 +5,7 @@
 
 mod envelope;
 mod split;
+mod template;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use self::envelope::Envelope;
+use self::envelope::Opened;
 pub use self::split::{Piece, Splitter};
+use self::template::{Parts, Templates};
 use super::EventName;
 
 /// The longest line that is looked at as an event; a longer one is kept as a malformed record.
@@ -32,6 +35,16 @@ pub struct Record {
     /// The line without its newline.
     pub line: Range<usize>,
     pub content: Result<Content, Malformed>,
+}
+
+impl Record {
+    /// Both are events, and have one name.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (&self.content, &other.content) {
+            (Ok(content), Ok(other)) => content.name == other.name,
+            _ => false,
+        }
+    }
 }
 
 /// The envelope of a line that is an event.
@@ -54,18 +67,22 @@ pub enum Malformed {
     NotJson { reason: String },
     #[error("no {missing} in its envelope")]
     NoEnvelope { missing: &'static str },
+    #[error("its payload cannot be held as a value: {reason}")]
+    NoValue { reason: String },
     #[error("{bytes} bytes in one line, more than {LINE_CAP}")]
     TooLong { bytes: u64 },
     #[error("it ended in the middle of a line: {reason}")]
     Unterminated { reason: String },
 }
 
-/// Event names already seen, so that a name is allocated once and not once an event.
+/// What was seen of a source's lines: their names, so that a name is allocated once and not once an event, and what is
+/// alike in them.
 ///
 /// Bounded: a daemon that invents names pays for them itself.
 #[derive(Debug, Default)]
 pub struct Names {
     seen: HashMap<Box<str>, EventName>,
+    templates: Templates,
 }
 
 impl Names {
@@ -128,14 +145,32 @@ fn decode_line(
     }
     let content = match std::str::from_utf8(raw) {
         Err(error) => Err(Malformed::NotUtf8 { at: error.valid_up_to() }),
-        Ok(text) => envelope.open(text).map(|opened| Content {
-            name: names.intern(&opened.name),
-            time: opened.time,
-            section: range_of(text, opened.section, line.start),
-            payload: range_of(text, Some(opened.payload), line.start),
+        Ok(text) => open_line(text, envelope, names).map(|parts| Content {
+            name: parts.name,
+            time: parts.time.and_then(envelope::seconds),
+            section: range_of(text, parts.section, line.start),
+            payload: range_of(text, Some(parts.payload), line.start),
         }),
     };
     Some(Record { line, content })
+}
+
+fn open_line<'a>(
+    line: &'a str,
+    envelope: &Envelope,
+    names: &mut Names,
+) -> Result<Parts<'a>, Malformed> {
+    if *envelope == Envelope::Octez
+        && let Some(parts) = names.templates.open(line)
+    {
+        return Ok(parts);
+    }
+    let Opened { name, time, section, payload } = envelope.open(line)?;
+    let parts = Parts { name: names.intern(&name), time, section, payload };
+    if *envelope == Envelope::Octez {
+        names.templates.learn(line, &parts);
+    }
+    Ok(parts)
 }
 
 /// Where `part`, a subslice of `text`, stands in the batch that `text` begins at `base` of.

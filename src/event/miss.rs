@@ -89,3 +89,6 @@ impl Miss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,13 +45,15 @@ impl Tally {
     const LAST_LINES: usize = 20;
     const LINE_BYTES: usize = 500;
 
-    pub fn count_event(&mut self, name: &EventName, seq: Seq) {
-        self.events += 1;
+    /// Counts some events of one name, of which the last stands at `last`.
+    pub fn count_events(&mut self, name: &EventName, count: usize, last: Seq) {
+        let count = count as u64;
+        self.events += count;
         if let Some(tally) = self.names.get_mut(name) {
-            tally.count += 1;
-            tally.last = seq;
+            tally.count += count;
+            tally.last = last;
         } else if self.names.len() < Self::NAMES {
-            self.names.insert(name.clone(), NameTally { count: 1, last: seq });
+            self.names.insert(name.clone(), NameTally { count, last });
         } else {
             self.names_overflowed = true;
         }
@@ -115,3 +117,6 @@ impl Tally {
         self.last_lines.iter().cloned().collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

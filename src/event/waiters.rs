@@ -6,8 +6,9 @@
 
 mod bucket;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -107,17 +108,67 @@ impl Wait {
 /// All waits that have seen the whole history and now wait for what comes.
 #[derive(Debug, Default)]
 pub struct Waiters {
-    waits: HashMap<WaiterId, Wait>,
+    waits: Waits,
+    /// Has an entry for a daemon, and in it one for a name, only while somebody waits for that.
     interests: HashMap<DaemonName, Interest>,
     finally_dead: HashSet<DaemonName>,
-    /// Ids that stand in an interest and have ended since.
-    stale: usize,
+}
+
+type Waits = HashMap<WaiterId, Wait, BuildHasherDefault<IdHasher>>;
+
+/// Ids are counted, not chosen by anybody who would make them collide: a multiplication spreads them.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 #[derive(Debug, Default)]
 struct Interest {
     names: HashMap<EventName, Bucket>,
-    globs: Vec<WaiterId>,
+    globs: BTreeSet<WaiterId>,
+}
+
+impl Interest {
+    fn insert(&mut self, id: WaiterId, wait: &Wait) {
+        match &wait.event {
+            NamePattern::Exact(name) => {
+                self.names.entry(name.clone()).or_default().insert(id, &wait.test);
+            }
+            NamePattern::Glob(_) => drop(self.globs.insert(id)),
+        }
+    }
+
+    fn remove(&mut self, id: WaiterId, wait: &Wait) {
+        match &wait.event {
+            NamePattern::Exact(name) => {
+                if let Some(bucket) = self.names.get_mut(name) {
+                    bucket.remove(id, &wait.test);
+                    if bucket.is_empty() {
+                        self.names.remove(name);
+                    }
+                }
+            }
+            NamePattern::Glob(_) => drop(self.globs.remove(&id)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.globs.is_empty()
+    }
 }
 
 impl Waiters {
@@ -135,13 +186,7 @@ impl Waiters {
             return Err(wait);
         }
         for (daemon, _) in &wait.sources {
-            let interest = self.interests.entry(daemon.clone()).or_default();
-            match &wait.event {
-                NamePattern::Exact(name) => {
-                    interest.names.entry(name.clone()).or_default().insert(id, &wait.test);
-                }
-                NamePattern::Glob(_) => interest.globs.push(id),
-            }
+            self.interests.entry(daemon.clone()).or_default().insert(id, &wait);
         }
         self.waits.insert(id, wait);
         Ok(())
@@ -149,19 +194,31 @@ impl Waiters {
 
     pub fn remove(&mut self, id: WaiterId) -> Option<Wait> {
         let wait = self.waits.remove(&id)?;
-        self.stale += wait.sources.len();
-        self.tidy();
+        for (daemon, _) in &wait.sources {
+            if let Some(interest) = self.interests.get_mut(daemon) {
+                interest.remove(id, &wait);
+                if interest.is_empty() {
+                    self.interests.remove(daemon);
+                }
+            }
+        }
         Some(wait)
     }
 
-    /// Whether an event of this name could matter, so that its payload is worth parsing.
-    pub fn wants(&self, daemon: &DaemonName, name: &EventName) -> bool {
-        self.interests.get(daemon).is_some_and(|interest| {
-            interest.names.contains_key(name)
-                || interest.globs.iter().any(|id| {
-                    self.waits.get(id).is_some_and(|wait| wait.event.matches(name.as_str()))
-                })
-        })
+    /// The first of these payloads, of events of one name, that could matter to a wait and is worth parsing.
+    pub fn first_wanted<'p>(
+        &self,
+        daemon: &DaemonName,
+        name: &EventName,
+        mut payloads: impl Iterator<Item = &'p str>,
+    ) -> Option<usize> {
+        let interest = self.interests.get(daemon)?;
+        let wanted = |id| self.waits.get(id).is_some_and(|wait| wait.event.matches(name.as_str()));
+        if interest.globs.iter().any(wanted) {
+            return payloads.next().map(|_| 0);
+        }
+        let bucket = interest.names.get(name)?;
+        payloads.position(|payload| bucket.may_want(payload))
     }
 
     /// Whether any wait is on this daemon at all.
@@ -169,40 +226,34 @@ impl Waiters {
         self.interests.contains_key(daemon)
     }
 
-    /// Offers one event; the waits that it ends are removed and returned.
+    /// Offers one event; the waits that it ends are removed and returned, in the order of their ids.
     pub fn offer(&mut self, event: &Event) -> Vec<WaiterId> {
         let mut ended = Vec::new();
-        let Some(interest) = self.interests.get_mut(&event.daemon) else {
+        let Some(interest) = self.interests.get(&event.daemon) else {
             return ended;
         };
-        let waits = &mut self.waits;
-        if let Some(bucket) = interest.names.get_mut(&event.name) {
-            bucket.offer(event, waits, &mut ended);
+        if let Some(bucket) = interest.names.get(&event.name) {
+            bucket.offer(event, &mut self.waits, &mut ended);
         }
         for id in &interest.globs {
-            if waits.get_mut(id).is_some_and(|wait| wait.judge(event)) {
+            if self.waits.get_mut(id).is_some_and(|wait| wait.judge(event)) {
                 ended.push(*id);
             }
         }
+        ended.sort_unstable();
         for id in &ended {
-            if let Some(wait) = self.waits.remove(id) {
-                self.stale += wait.sources.len();
-            }
+            self.remove(*id);
         }
-        self.tidy();
         ended
     }
 
     /// A daemon will not run again by itself; the waits that this leaves without hope are removed and returned.
     pub fn finally_dead(&mut self, daemon: &DaemonName) -> Vec<(WaiterId, Wait)> {
         self.finally_dead.insert(daemon.clone());
-        let hopeless =
-            |wait: &Wait| wait.sources.iter().all(|(source, _)| self.finally_dead.contains(source));
-        let mut ended: Vec<_> = self.waits.extract_if(|_, wait| hopeless(wait)).collect();
-        ended.sort_by_key(|(id, _)| *id);
-        self.stale += ended.iter().map(|(_, wait)| wait.sources.len()).sum::<usize>();
-        self.tidy();
-        ended
+        let hopeless = self.waits.iter().filter(|(_, wait)| self.is_hopeless(wait));
+        let mut ended: Vec<WaiterId> = hopeless.map(|(id, _)| *id).collect();
+        ended.sort_unstable();
+        ended.into_iter().filter_map(|id| Some((id, self.remove(id)?))).collect()
     }
 
     /// A daemon that was finally dead has been run again.
@@ -217,7 +268,6 @@ impl Waiters {
     /// All waits, removed.
     pub fn drain(&mut self) -> Vec<(WaiterId, Wait)> {
         self.interests.clear();
-        self.stale = 0;
         let mut all: Vec<_> = self.waits.drain().collect();
         all.sort_by_key(|(id, _)| *id);
         all
@@ -225,23 +275,6 @@ impl Waiters {
 
     fn is_hopeless(&self, wait: &Wait) -> bool {
         wait.sources.iter().all(|(daemon, _)| self.finally_dead.contains(daemon))
-    }
-
-    /// Drops stale ids once they outnumber the live ones, so that each costs constant time in the long run.
-    fn tidy(&mut self) {
-        if self.waits.is_empty() {
-            self.interests.clear();
-            self.stale = 0;
-        } else if self.stale > 64 && self.stale > self.waits.len() {
-            let waits = &self.waits;
-            for interest in self.interests.values_mut() {
-                interest.globs.retain(|id| waits.contains_key(id));
-                interest.names.retain(|_, bucket| bucket.retain(waits));
-            }
-            self.interests
-                .retain(|_, interest| !interest.names.is_empty() || !interest.globs.is_empty());
-            self.stale = 0;
-        }
     }
 }
 

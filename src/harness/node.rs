@@ -119,7 +119,12 @@ impl Node {
 
     /// The answer to a GET; a status other than 2xx is an error.
     pub async fn get(&self, path: &str) -> Result<Value, RpcError> {
-        let RpcAnswer { status, body } = self.rpc(Method::GET, path, None).await?;
+        self.get_within(path, DEFAULT_TIMEOUT).await
+    }
+
+    async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
+        let url = format!("{}{path}", self.endpoint());
+        let RpcAnswer { status, body } = self.core().http(Method::GET, url, None, within).await?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
@@ -132,12 +137,15 @@ impl Node {
     }
 
     /// The limit is kept in the harness's thread: the caller's runtime may have no timers.
-    async fn level_within(&self, timeout: Duration) -> Result<i64, RpcError> {
+    async fn level_within(&self, within: Duration) -> Result<i64, RpcError> {
         let path = "/chains/main/blocks/head/header/shell";
-        let url = format!("{}{path}", self.endpoint());
-        let RpcAnswer { status, body } = self.core().http(Method::GET, url, None, timeout).await?;
-        let level = body["level"].as_i64().filter(|_| status == 200);
-        level.ok_or(RpcError::Status { method: Method::GET, path: path.to_owned(), status, body })
+        let shell = self.get_within(path, within).await?;
+        shell["level"].as_i64().ok_or(RpcError::Status {
+            method: Method::GET,
+            path: path.to_owned(),
+            status: 200,
+            body: shell,
+        })
     }
 
     /// Waits until its head is at this level or above; at once if it is.

@@ -71,6 +71,11 @@ impl Recorder {
         self.failure.clone()
     }
 
+    /// Makes the files for a daemon's events, so that its first event need not wait for that.
+    pub fn prepare(&mut self, daemon: &DaemonName) {
+        self.attempt(|recorder| recorder.files(daemon).map(drop));
+    }
+
     /// Appends complete lines of a daemon. `entry.offset` and `entry.bytes` are filled in here.
     pub fn events(&mut self, daemon: &DaemonName, entry: IndexEntry, bytes: &[u8]) {
         self.attempt(|recorder| recorder.files(daemon)?.append(entry, bytes));
@@ -287,3 +292,6 @@ impl Appender {
         Ok(bytes.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,3 +170,6 @@ impl Lines for RecordedRun {
         Ok(bytes.into())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,7 @@ fn reason(failure: &Failure) -> &'static str {
         FailureKind::NotReady => "not ready",
         FailureKind::Spawn => "cannot be started",
         FailureKind::AlreadyRunning => "already running",
+        FailureKind::NotRunning => "not running",
         FailureKind::Vacuous => "it proves nothing",
         FailureKind::Rpc => "RPC",
         FailureKind::Exec => "command",

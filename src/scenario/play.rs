@@ -109,7 +109,10 @@ async fn run(stage: &Stage<'_>) -> Ended {
     let mut branch = Branch::first(stage);
     let ended = match play_steps(stage, &mut branch).await {
         Ok(ended) => ended,
-        Err(trouble) => Ended::InTrouble(trouble),
+        Err(trouble) => {
+            let survey = stage.harness.survey().await;
+            Ended::InTrouble(judgement::explained(stage, trouble, &survey))
+        }
     };
     stage.track.cancel_running();
     let finished = play_finally(stage, branch).await;

@@ -214,6 +214,8 @@ pub enum FailureKind {
     NotReady,
     Spawn,
     AlreadyRunning,
+    /// What was asked of a daemon takes one that runs.
+    NotRunning,
     Vacuous,
     Rpc,
     Exec,
@@ -315,7 +317,7 @@ mod tests {
                         "nearest": [{"seq": 77, "event": "e.v0", "clauses_true": 2, "clauses": 3,
                                      "explanation": "level >= 10: 9 >= 10 is false"}],
                         "did_you_mean": ["e.v1"],
-                        "daemon_state":{"name":"accuser","alive": true, "incarnation": 2, "last_event_age_s": 0.4, "last_lines": ["…"]},
+                        "daemon_state": {"name": "accuser", "alive": true, "incarnation": 2, "last_event_age_s": 0.4, "last_lines": ["…"]},
                         "replay": null, "rerun": "tribunal run scenarios/a.yaml --seed 42"}
         });
         let result: ScenarioResult = serde_json::from_value(written.clone()).expect("documented");

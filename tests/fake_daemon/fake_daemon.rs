@@ -7,6 +7,7 @@
 //! | --- | --- | --- |
 //! | `event NAME JSON` | an event in the Octez envelope | a daemon that says something |
 //! | `events N NAME` | N of them with payload `{"i":1}` … `{"i":N}` | a burst |
+//! | `sized-events N NAME BYTES` | the same, padded to lines of that length, many in one write | a long burst |
 //! | `burst-then-exit N NAME CODE` | the same, then exits at once | last words |
 //! | `line TEXT`, `partial TEXT` | raw text with, without a newline | foreign output; half a line at exit |
 //! | `long BYTES` | one line of that length | a line over the cap |
@@ -74,6 +75,10 @@ impl Daemon {
                 "events" => {
                     let (count, name) = (next()?.parse()?, next()?);
                     self.events(count, &name)?;
+                }
+                "sized-events" => {
+                    let (count, name, bytes) = (next()?.parse()?, next()?, next()?.parse()?);
+                    self.sized_events(count, &name, bytes)?;
                 }
                 "burst-then-exit" => {
                     let (count, name, code) = (next()?.parse()?, next()?, next()?.parse()?);
@@ -158,6 +163,22 @@ impl Daemon {
 
     fn events(&mut self, count: u64, name: &str) -> Result<(), Failure> {
         (1..=count).try_for_each(|i| self.line(envelope(name, &format!("{{\"i\":{i}}}"))))
+    }
+
+    fn sized_events(&mut self, count: u64, name: &str, bytes: usize) -> Result<(), Failure> {
+        const AT_ONCE: usize = 64 * 1024;
+        let mut buffer = String::with_capacity(AT_ONCE + bytes);
+        for i in 1..=count {
+            let bare = envelope(name, &format!("{{\"i\":{i},\"pad\":\"\"}}")).len() + 1;
+            let padding = "p".repeat(bytes.saturating_sub(bare));
+            buffer.push_str(&envelope(name, &format!("{{\"i\":{i},\"pad\":\"{padding}\"}}")));
+            buffer.push('\n');
+            if buffer.len() >= AT_ONCE || i == count {
+                self.write(buffer.as_bytes())?;
+                buffer.clear();
+            }
+        }
+        Ok(())
     }
 
     /// A thread waits for the signal, which is blocked everywhere else.

@@ -4,6 +4,7 @@ mod accuser;
 mod death;
 mod double_baking;
 mod events;
+mod full_disk;
 mod lifecycle;
 mod node;
 mod runtimes;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -25,6 +26,11 @@ use crate::octez::events_config;
 
 /// Longest time that one preparing command may take.
 const PREPARATION: Duration = Duration::from_mins(1);
+
+/// What servers say when another one has their port.
+static ADDRESS_IN_USE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?i)address (is )?(already )?in use|EADDRINUSE").expect("it is a constant")
+});
 
 impl Daemon {
     pub(super) fn prepare(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) {
@@ -137,9 +143,7 @@ impl Daemon {
         if let Readiness::Stdout(line) = &self.spec.ready {
             watches.push(watch(line.clone(), Seen::Ready));
         }
-        if let Ok(line) = Regex::new("(?i)address (is )?(already )?in use|EADDRINUSE") {
-            watches.push(watch(line, Seen::AddressInUse));
-        }
+        watches.push(watch(ADDRESS_IN_USE.clone(), Seen::AddressInUse));
         watches
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::EventBus;
 use crate::daemon::{DaemonName, Incarnation};
-use crate::event::decode::{Batch, Content, Excerpt, Malformed};
+use crate::event::decode::{Batch, Content, Excerpt, Malformed, Record};
 use crate::event::{Event, EventName, Seq};
 use crate::record::What;
 
@@ -38,53 +38,94 @@ impl Handler<Publish> for EventBus {
         self.flush_soon(ctx);
         self.take_seqs(batch.records.len());
 
-        let watched = self.waiters.listens_to(&daemon)
-            || self.observers.iter().any(|observer| observer.watches(&daemon));
-        let tally = self.tallies.entry(daemon.clone()).or_default();
-        let mut malformed = Vec::new();
-        for (record, seq) in batch.records.iter().zip((first.0..).map(Seq)) {
-            match &record.content {
-                Ok(content) => tally.count_event(&content.name, seq),
+        let observed = self.observers.iter().any(|observer| observer.watches(&daemon));
+        let watched = observed || self.waiters.listens_to(&daemon);
+        let origin = Origin { daemon: &daemon, incarnation, late };
+        self.tally(&daemon).last_event_at = Some(Instant::now());
+        let mut seq = first;
+        for run in batch.records.chunk_by(Record::is_like) {
+            let run = Run { batch: &batch, records: run, first: seq };
+            seq = run.end();
+            match &run.records[0].content {
+                Ok(content) => {
+                    self.tally(&daemon).count_events(&content.name, run.records.len(), run.last());
+                    if observed {
+                        self.show_run(&origin, &run);
+                    } else if watched {
+                        self.offer_run(&origin, &content.name, run);
+                    }
+                }
                 Err(reason) => {
-                    tally.malformed += 1;
-                    malformed.push((seq, reason, &batch.bytes[record.line.clone()]));
+                    let bytes = &batch.bytes[run.records[0].line.clone()];
+                    self.report_malformed(&daemon, run.first, reason, bytes, ctx);
                 }
             }
-        }
-        tally.last_event_at = Some(Instant::now());
-        if watched {
-            self.offer_batch(&daemon, incarnation, &batch, first, late);
-        }
-        for (seq, reason, bytes) in malformed {
-            self.report_malformed(&daemon, seq, reason, bytes, ctx);
         }
     }
 }
 
+/// Where the records of a batch are from.
+pub(super) struct Origin<'a> {
+    pub(super) daemon: &'a DaemonName,
+    pub(super) incarnation: Incarnation,
+    pub(super) late: bool,
+}
+
+/// Consecutive events of one name, or one malformed record.
+struct Run<'a> {
+    batch: &'a Batch,
+    records: &'a [Record],
+    first: Seq,
+}
+
+impl<'a> Run<'a> {
+    fn end(&self) -> Seq {
+        Seq(self.first.0 + self.records.len() as u64)
+    }
+
+    fn last(&self) -> Seq {
+        Seq(self.end().0.saturating_sub(1))
+    }
+
+    fn events(&self) -> impl Iterator<Item = (Seq, &'a Content)> + use<'a> {
+        let contents = self.records.iter().filter_map(|record| record.content.as_ref().ok());
+        (self.first.0..).map(Seq).zip(contents)
+    }
+
+    fn payloads(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let batch = self.batch;
+        self.events().map(|(_, content)| batch.text(&content.payload))
+    }
+
+    fn without_first(&self, count: usize) -> Self {
+        let first = Seq(self.first.0 + count as u64);
+        Self { batch: self.batch, records: self.records.get(count..).unwrap_or_default(), first }
+    }
+}
+
 impl EventBus {
-    fn offer_batch(
-        &mut self,
-        daemon: &DaemonName,
-        incarnation: Incarnation,
-        batch: &Batch,
-        first: Seq,
-        late: bool,
-    ) {
-        let observed = self.observers.iter().any(|observer| observer.watches(daemon));
-        for (record, seq) in batch.records.iter().zip((first.0..).map(Seq)) {
-            let Ok(content) = &record.content else {
-                continue;
-            };
-            if !observed && !self.waiters.wants(daemon, &content.name) {
-                continue;
-            }
-            if let Some(event) = open(daemon, incarnation, batch, content, seq, late) {
+    /// Offers those events of a run that may matter to a wait; the others' payloads are not parsed.
+    fn offer_run(&mut self, origin: &Origin<'_>, name: &EventName, run: Run<'_>) {
+        let mut rest = run;
+        while let Some(at) = self.waiters.first_wanted(origin.daemon, name, rest.payloads()) {
+            rest = rest.without_first(at);
+            if let Some((seq, content)) = rest.events().next()
+                && let Some(event) = open(origin, rest.batch, content, seq, &mut self.sections)
+            {
                 self.offer(&event);
-                if observed {
-                    self.observers.retain_mut(|observer| {
-                        !observer.watches(daemon) || observer.deliver(&event)
-                    });
-                }
+            }
+            rest = rest.without_first(1);
+        }
+    }
+
+    /// Offers all events of a run, and shows them to the observers.
+    fn show_run(&mut self, origin: &Origin<'_>, run: &Run<'_>) {
+        for (seq, content) in run.events() {
+            if let Some(event) = open(origin, run.batch, content, seq, &mut self.sections) {
+                self.offer(&event);
+                self.observers.retain_mut(|observer| {
+                    !observer.watches(origin.daemon) || observer.deliver(&event)
+                });
             }
         }
     }
@@ -96,6 +137,7 @@ impl EventBus {
         }
     }
 
+    /// Counts a line that is no event, and says so in the log.
     fn report_malformed(
         &mut self,
         daemon: &DaemonName,
@@ -105,32 +147,48 @@ impl EventBus {
         ctx: &mut Context<Self>,
     ) {
         tracing::warn!(%daemon, %seq, %reason, "malformed line");
+        self.tally(daemon).malformed += 1;
         let (reason, excerpt) = (reason.to_string(), Excerpt(bytes).to_string());
         self.note(What::Malformed { seq, daemon: daemon.clone(), reason, excerpt }, ctx);
     }
 }
 
-/// A record as an event, its payload parsed. `None` if the payload is JSON that no value can hold (nested too deep).
+/// The section of the event before: as a rule, that of the next as well.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    text: String,
+    parsed: Arc<[String]>,
+}
+
+impl Sections {
+    fn parse(&mut self, text: &str) -> Arc<[String]> {
+        if self.text != text {
+            self.parsed = serde_json::from_str::<Vec<String>>(text).unwrap_or_default().into();
+            text.clone_into(&mut self.text);
+        }
+        Arc::clone(&self.parsed)
+    }
+}
+
+/// A record as an event, its payload parsed. The decoder vouches for the payload: should no value be able to hold it
+/// nevertheless, there is no event.
 pub(super) fn open(
-    daemon: &DaemonName,
-    incarnation: Incarnation,
+    origin: &Origin<'_>,
     batch: &Batch,
     content: &Content,
     seq: Seq,
-    late: bool,
+    sections: &mut Sections,
 ) -> Option<Event> {
     let value: Value = serde_json::from_str(batch.text(&content.payload)).ok()?;
-    let section: Vec<String> =
-        serde_json::from_str(batch.text(&content.section)).unwrap_or_default();
     Some(Event {
-        daemon: daemon.clone(),
-        incarnation,
+        daemon: origin.daemon.clone(),
+        incarnation: origin.incarnation,
         seq,
         name: content.name.clone(),
         time: content.time,
-        section: section.into(),
+        section: sections.parse(batch.text(&content.section)),
         value: Arc::new(value),
-        late,
+        late: origin.late,
     })
 }
 
@@ -164,7 +222,6 @@ impl Handler<Overlong> for EventBus {
         entry.bytes = length;
         self.recorder.events(&daemon, entry, &bytes);
         self.take_seqs(1);
-        self.tally(&daemon).malformed += 1;
         self.report_malformed(&daemon, seq, &Malformed::TooLong { bytes: length }, &bytes, ctx);
     }
 }

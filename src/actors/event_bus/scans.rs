@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::EventBus;
-use super::publish;
+use super::publish::{self, Origin, Sections};
 use super::waits::{Port, Why};
+use crate::daemon::DaemonName;
 use crate::event::log::{Scan, ScanSource, Scanned};
 use crate::event::miss::Miss;
 use crate::event::waiters::{Wait, WaiterId};
@@ -15,6 +16,11 @@ use crate::record::RecordError;
 
 /// The work of one slice. Everything else in the harness's thread waits for as long.
 const SLICE: Duration = Duration::from_millis(1);
+
+/// A wait that fails is told what came nearest among so many of the last records, which are read in a fraction of a
+/// second. Waits that fail together share them, so that a thousand do not take minutes.
+const LOOK_BACK: u64 = 100_000;
+const LEAST_LOOK_BACK: u64 = 200;
 
 #[derive(Debug)]
 pub(super) struct ScanJob {
@@ -58,19 +64,25 @@ impl EventBus {
         self.step_scans(ctx);
     }
 
-    /// Fails a wait, as soon as it is known what came nearest.
+    /// Fails a wait, as soon as it is known what came nearest of what came last.
     pub(super) fn explain(&mut self, port: Port, why: Why, ctx: &mut Context<Self>) {
         let until = self.next_seq();
-        let from = port.sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
+        let share = (LOOK_BACK / (self.scans.len() as u64 + 1)).max(LEAST_LOOK_BACK);
+        let earliest = Seq(until.0.saturating_sub(share));
+        let mut sources = port.sources.clone();
+        for (_, from) in &mut sources {
+            *from = earliest.max(*from);
+        }
+        let from = sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
         let miss = Miss { from, to: until, ..Miss::default() };
-        let scan = Scan::new(self.scan_sources(&port.sources));
+        let scan = Scan::new(self.scan_sources(&sources));
         let purpose = Purpose::Explain { port: Box::new(port), why, miss, until };
         self.scans.push_back(ScanJob { scan, purpose });
         self.step_scans(ctx);
     }
 
-    fn scan_sources(&self, sources: &[(crate::daemon::DaemonName, Seq)]) -> Vec<ScanSource> {
-        let source = |(daemon, from): &(crate::daemon::DaemonName, Seq)| ScanSource {
+    fn scan_sources(&self, sources: &[(DaemonName, Seq)]) -> Vec<ScanSource> {
+        let source = |(daemon, from): &(DaemonName, Seq)| ScanSource {
             daemon: daemon.clone(),
             envelope: self
                 .tallies
@@ -141,17 +153,22 @@ impl EventBus {
     }
 }
 
+fn origin<'a>(daemon: &'a DaemonName, scanned: &Scanned) -> Origin<'a> {
+    let entry = &scanned.entry;
+    Origin { daemon, incarnation: entry.incarnation, late: entry.late }
+}
+
 /// Offers a batch of history to a wait, in order; the event that ends it.
 fn judge(wait: &mut Wait, scanned: &Scanned) -> Option<Event> {
     let (daemon, _) = wait.sources.get(scanned.source)?.clone();
-    let entry = &scanned.entry;
+    let origin = origin(&daemon, scanned);
+    let mut sections = Sections::default();
     scanned.records().find_map(|(seq, record)| {
         let content = record.content.as_ref().ok()?;
         if !wait.event.matches(content.name.as_str()) {
             return None;
         }
-        let event =
-            publish::open(&daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)?;
+        let event = publish::open(&origin, &scanned.batch, content, seq, &mut sections)?;
         wait.judge(&event).then_some(event)
     })
 }
@@ -160,15 +177,15 @@ fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
     let Some((daemon, _)) = port.sources.get(scanned.source) else {
         return;
     };
-    let entry = &scanned.entry;
+    let origin = origin(daemon, scanned);
+    let mut sections = Sections::default();
     for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
         let Ok(content) = &record.content else {
             continue;
         };
         miss.count(&content.name);
         if port.event.matches(content.name.as_str())
-            && let Some(event) =
-                publish::open(daemon, entry.incarnation, &scanned.batch, content, seq, entry.late)
+            && let Some(event) = publish::open(&origin, &scanned.batch, content, seq, &mut sections)
         {
             miss.consider(&event, port.bound.as_ref());
         }

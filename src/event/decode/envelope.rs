@@ -7,6 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Malformed;
+use crate::event::raw::{self, Cursor};
 
 /// Where a JSON line keeps its name, payload and time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,18 +24,75 @@ pub enum Envelope {
 #[derive(Debug)]
 pub(super) struct Opened<'a> {
     pub(super) name: Cow<'a, str>,
-    pub(super) time: Option<f64>,
+    /// As it stands there: [`seconds`] tells what that is.
+    pub(super) time: Option<&'a str>,
     pub(super) section: Option<&'a str>,
     pub(super) payload: &'a str,
 }
 
 impl Envelope {
+    /// The parts of a line. The payload is one that the parser can hold as a value.
     pub(super) fn open<'a>(&self, line: &'a str) -> Result<Opened<'a>, Malformed> {
-        match self {
-            Self::Octez => open_octez(line),
+        let opened = match self {
+            Self::Octez => match open_plain_octez(line) {
+                Some(opened) => return Ok(opened),
+                None => open_octez(line),
+            },
             Self::Fields { name, value, time } => open_fields(line, name, value, time.as_deref()),
+        }?;
+        if !raw::is_plain(opened.payload)
+            && let Err(error) = serde_json::from_str::<serde_json::Value>(opened.payload)
+        {
+            return Err(Malformed::NoValue { reason: error.to_string() });
         }
+        Ok(opened)
     }
+}
+
+/// The ordinary line, in a quarter of the parser's time. `None` for whatever is not quite ordinary: [`open_octez`] decides.
+fn open_plain_octez(line: &str) -> Option<Opened<'_>> {
+    let mut cursor = Cursor::new(line);
+    let mut item = None;
+    cursor.fields(|name, cursor| match name {
+        "fd-sink-item.v0" if item.is_none() => {
+            item = Some(plain_item(cursor)?);
+            Some(())
+        }
+        "fd-sink-item.v0" => None,
+        _ => cursor.value().map(drop),
+    })?;
+    cursor.end()?;
+    item
+}
+
+fn plain_item<'a>(cursor: &mut Cursor<'a>) -> Option<Opened<'a>> {
+    let (mut time, mut section, mut event) = (None, None, None);
+    cursor.fields(|name, cursor| {
+        match name {
+            "time_stamp" if time.is_none() => time = Some(cursor.value()?),
+            "section" if section.is_none() => section = Some(cursor.value()?),
+            "event" if event.is_none() => event = Some(plain_event(cursor)?),
+            "time_stamp" | "section" | "event" => return None,
+            _ => drop(cursor.value()?),
+        }
+        Some(())
+    })?;
+    let (name, payload) = event?;
+    // The parser takes a `null` for an absent field.
+    let is_null = |part: Option<&str>| part == Some("null");
+    if is_null(time) || is_null(section) {
+        return None;
+    }
+    Some(Opened { name: Cow::Borrowed(name), time, section, payload })
+}
+
+fn plain_event<'a>(cursor: &mut Cursor<'a>) -> Option<(&'a str, &'a str)> {
+    let mut only = None;
+    cursor.fields(|name, cursor| {
+        let field = (name, cursor.value()?);
+        only.replace(field).is_none().then_some(())
+    })?;
+    only
 }
 
 fn not_json(error: &serde_json::Error) -> Malformed {
@@ -52,7 +110,7 @@ fn open_octez(line: &str) -> Result<Opened<'_>, Malformed> {
     match (name, payload, fields) {
         (Some(Name(name)), Some(payload), 1) => Ok(Opened {
             name,
-            time: item.time_stamp.and_then(seconds),
+            time: item.time_stamp.map(RawValue::get),
             section: item.section.map(RawValue::get),
             payload: payload.get(),
         }),
@@ -116,11 +174,11 @@ impl<'de> Visitor<'de> for OneFieldVisitor {
 }
 
 /// Seconds since the epoch, from a number of seconds or an RFC 3339 text.
-fn seconds(raw: &RawValue) -> Option<f64> {
-    if let Ok(number) = raw.get().parse::<f64>() {
+pub(super) fn seconds(raw: &str) -> Option<f64> {
+    if let Ok(number) = raw.parse::<f64>() {
         return number.is_finite().then_some(number);
     }
-    let text: String = serde_json::from_str(raw.get()).ok()?;
+    let text: String = serde_json::from_str(raw).ok()?;
     let time = humantime::parse_rfc3339_weak(&text).ok()?;
     Some(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64())
 }
@@ -136,7 +194,7 @@ fn open_fields<'a>(
         .and_then(|raw| serde_json::from_str::<Name<'a>>(raw.get()).ok())
         .ok_or(Malformed::NoEnvelope { missing: "event name" })?;
     let payload = field(whole, value).ok_or(Malformed::NoEnvelope { missing: "payload" })?;
-    let time = time.and_then(|path| field(whole, path)).and_then(seconds);
+    let time = time.and_then(|path| field(whole, path)).map(RawValue::get);
     Ok(Opened { name: name.0, time, section: None, payload: payload.get() })
 }
 
@@ -171,3 +229,6 @@ impl<'de> Visitor<'de> for FieldVisitor<'_> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests;

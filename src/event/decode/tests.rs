@@ -81,6 +81,54 @@ fn half_a_line_at_the_end_is_malformed_and_a_whole_one_without_newline_is_not() 
     assert!(whole.records[0].content.is_ok());
 }
 
+/// A line of one of few kinds, all ASCII.
+fn sink_line() -> impl Strategy<Value = String> {
+    let time = prop::sample::select(vec![
+        "1.5",
+        "1787318689.2017",
+        "7",
+        "-0",
+        "1e3",
+        "null",
+        "\"x\"",
+        "01",
+    ]);
+    let payload = prop::sample::select(vec![
+        "1",
+        "{\"a\":[]}",
+        "\"x\"",
+        "{}",
+        "1,\"b\":2",
+        "\"\\u0061\"",
+        "[",
+        " 1 ",
+    ]);
+    let name = prop::sample::select(vec!["a.v0", "b.v0", "a.v0\":{},\"", "\\u0061"]);
+    let section = prop::sample::select(vec!["\"section\":[\"s\"],", "\"section\":null,", ""]);
+    let end = prop::sample::select(vec![
+        "}}}",
+        "}}}",
+        "}}}",
+        "} }}",
+        ",\"x\":1}}}",
+        "},\"section\":[]}}",
+        "}}",
+    ]);
+    (time, section, name, payload, end).prop_map(|(time, section, name, payload, end)| {
+        format!(r#"{{"fd-sink-item.v0":{{"time_stamp":{time},{section}"event":{{"{name}":{payload}{end}"#)
+    })
+}
+
+fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, &'static str)>> {
+    let with = prop::sample::select(vec![
+        "", " ", "{", "}", "[", "]", ",", ":", "\"", "0", ".", "-", "\\",
+    ]);
+    prop_oneof![
+        2 => Just(Vec::new()),
+        1 => prop::collection::vec((any::<prop::sample::Index>(), with), 1..3),
+    ]
+}
+
 /// The lines of `input` and the over-long ones, fed in chunks of these sizes.
 fn split(input: &[u8], sizes: &[usize], cap: usize) -> Vec<(bool, Vec<u8>)> {
     let mut splitter = Splitter::with_cap(cap);
@@ -141,6 +189,25 @@ proptest! {
         cap in 1usize..60,
     ) {
         prop_assert_eq!(split(&input, &sizes, cap), reference(&input, cap));
+    }
+
+    /// What earlier lines were like must not matter to how a line is read.
+    #[test]
+    fn a_line_is_read_alike_whatever_came_before_it(
+        lines in prop::collection::vec((sink_line(), changes()), 1..30),
+    ) {
+        let names = &mut Names::default();
+        for (line, changes) in lines {
+            let mut line = line;
+            for (at, with) in changes {
+                let at = at.index(line.len());
+                line.replace_range(at..=at, with);
+            }
+            let bytes = bytes::Bytes::from(line);
+            let after_others = Batch::decode(bytes.clone(), &Envelope::Octez, names);
+            let alone = Batch::decode(bytes.clone(), &Envelope::Octez, &mut Names::default());
+            prop_assert_eq!(after_others.records, alone.records, "{:?}", bytes);
+        }
     }
 
     #[test]

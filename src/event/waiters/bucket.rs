@@ -1,99 +1,124 @@
 //! The waits for one event name of one daemon, indexed by what their predicates compare.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::{Test, Wait, WaiterId};
+use super::{Test, WaiterId, Waits};
 use crate::event::Event;
+use crate::event::raw::{Field, FieldFinder};
 use crate::predicate::{Comparison, ComparisonOp, Constant, PathElement};
 
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
     fields: Vec<FieldIndex>,
     /// Waits without a comparison to index by: asked one by one.
-    rest: Vec<WaiterId>,
+    rest: BTreeSet<WaiterId>,
 }
 
 /// Waits whose predicate needs a comparison of one field with a constant to be true.
 #[derive(Debug)]
 struct FieldIndex {
     path: Vec<PathElement>,
-    /// A comparison to extract the field with.
+    /// Extracts the field from a parsed payload, and from the text of one.
     sample: Comparison,
+    finder: FieldFinder,
     /// `field >= key`
-    at_least: BTreeMap<i128, Vec<Entry>>,
+    at_least: Thresholds,
     /// `field <= key`
-    at_most: BTreeMap<i128, Vec<Entry>>,
-    equal: HashMap<Key, Vec<Entry>>,
+    at_most: Thresholds,
+    equal: Thresholds,
+    equal_text: HashMap<Box<str>, BTreeMap<WaiterId, Extent>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    id: WaiterId,
-    /// The comparison is the whole predicate: no need to evaluate that as well.
-    whole: bool,
+/// Waits sorted by their constants.
+type Thresholds = BTreeMap<(i128, WaiterId), Extent>;
+
+/// How much of a predicate the comparison is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// All of it: no need to evaluate it as well.
+    Whole,
+    Part,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Int(i128),
-    Str(Box<str>),
+/// Where a comparison stands in the index of its field.
+enum Place {
+    AtLeast(i128),
+    AtMost(i128),
+    Equal(i128),
+    EqualText(String),
+}
+
+impl Place {
+    fn of(comparison: &Comparison) -> Option<Self> {
+        Some(match (comparison.op, &comparison.constant) {
+            (ComparisonOp::Eq, Constant::Int(int)) => Self::Equal(*int),
+            (ComparisonOp::Eq, Constant::Str(text)) => Self::EqualText(text.clone()),
+            (ComparisonOp::Ge, Constant::Int(int)) => Self::AtLeast(*int),
+            (ComparisonOp::Gt, Constant::Int(int)) => Self::AtLeast(int.checked_add(1)?),
+            (ComparisonOp::Le, Constant::Int(int)) => Self::AtMost(*int),
+            (ComparisonOp::Lt, Constant::Int(int)) => Self::AtMost(int.checked_sub(1)?),
+            _ => return None,
+        })
+    }
+}
+
+/// The comparison that a test is indexed by; `None` if it has to be asked.
+fn indexed(test: &Test) -> Option<(Comparison, Place)> {
+    let Test::Predicate(bound) = test else {
+        return None;
+    };
+    let comparison = bound.predicate.comparison(&*bound.variables)?;
+    let place = Place::of(&comparison)?;
+    Some((comparison, place))
 }
 
 impl Bucket {
     pub(super) fn insert(&mut self, id: WaiterId, test: &Test) {
-        let comparison = match test {
-            Test::Predicate(bound) => bound.predicate.comparison(&*bound.variables),
-            Test::Any | Test::Closure(_) => None,
-        };
-        if !comparison.is_some_and(|comparison| self.insert_indexed(id, comparison)) {
-            self.rest.push(id);
+        if let Some((comparison, place)) = indexed(test) {
+            let extent = if comparison.whole { Extent::Whole } else { Extent::Part };
+            self.field_index(comparison).insert(id, place, extent);
+        } else {
+            self.rest.insert(id);
         }
     }
 
-    fn insert_indexed(&mut self, id: WaiterId, comparison: Comparison) -> bool {
-        let entry = Entry { id, whole: comparison.whole };
-        let place = match (comparison.op, &comparison.constant) {
-            (ComparisonOp::Eq, Constant::Int(int)) => Place::Equal(Key::Int(*int)),
-            (ComparisonOp::Eq, Constant::Str(text)) => Place::Equal(Key::Str(text.as_str().into())),
-            (ComparisonOp::Ge, Constant::Int(int)) => Place::AtLeast(*int),
-            (ComparisonOp::Gt, Constant::Int(int)) => Place::AtLeast(int.saturating_add(1)),
-            (ComparisonOp::Le, Constant::Int(int)) => Place::AtMost(*int),
-            (ComparisonOp::Lt, Constant::Int(int)) => Place::AtMost(int.saturating_sub(1)),
-            _ => return false,
-        };
-        let index = self.field_index(comparison);
-        match place {
-            Place::AtLeast(key) => index.at_least.entry(key).or_default().push(entry),
-            Place::AtMost(key) => index.at_most.entry(key).or_default().push(entry),
-            Place::Equal(key) => index.equal.entry(key).or_default().push(entry),
+    /// Removes what was inserted with this test.
+    pub(super) fn remove(&mut self, id: WaiterId, test: &Test) {
+        if let Some((comparison, place)) = indexed(test) {
+            let at = self.fields.iter().position(|field| field.path == comparison.path);
+            if let Some(at) = at
+                && self.fields[at].remove(id, &place)
+            {
+                self.fields.swap_remove(at);
+            }
+        } else {
+            self.rest.remove(&id);
         }
-        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.rest.is_empty()
     }
 
     fn field_index(&mut self, sample: Comparison) -> &mut FieldIndex {
         let known = self.fields.iter().position(|field| field.path == sample.path);
         let at = known.unwrap_or_else(|| {
-            self.fields.push(FieldIndex {
-                path: sample.path.clone(),
-                sample,
-                at_least: BTreeMap::new(),
-                at_most: BTreeMap::new(),
-                equal: HashMap::new(),
-            });
+            self.fields.push(FieldIndex::new(sample));
             self.fields.len() - 1
         });
         &mut self.fields[at]
     }
 
-    pub(super) fn offer(
-        &mut self,
-        event: &Event,
-        waits: &mut HashMap<WaiterId, Wait>,
-        ended: &mut Vec<WaiterId>,
-    ) {
-        for field in &mut self.fields {
+    /// Whether an event with this payload, which is still text, may be counted by a wait. False is certain.
+    pub(super) fn may_want(&self, payload: &str) -> bool {
+        !self.rest.is_empty() || self.fields.iter().any(|field| field.may_want(payload))
+    }
+
+    /// Offers an event; the waits that it ends are added to `ended`, and stay here until they are removed.
+    pub(super) fn offer(&self, event: &Event, waits: &mut Waits, ended: &mut Vec<WaiterId>) {
+        for field in &self.fields {
             field.offer(event, waits, ended);
         }
         for id in &self.rest {
@@ -102,105 +127,98 @@ impl Bucket {
             }
         }
     }
-
-    /// Drops what has ended; false if nothing is left.
-    pub(super) fn retain(&mut self, waits: &HashMap<WaiterId, Wait>) -> bool {
-        self.rest.retain(|id| waits.contains_key(id));
-        self.fields.retain_mut(|field| field.retain(waits));
-        !self.rest.is_empty() || !self.fields.is_empty()
-    }
-}
-
-enum Place {
-    AtLeast(i128),
-    AtMost(i128),
-    Equal(Key),
 }
 
 impl FieldIndex {
-    fn offer(
-        &mut self,
-        event: &Event,
-        waits: &mut HashMap<WaiterId, Wait>,
-        ended: &mut Vec<WaiterId>,
-    ) {
-        let judge = |entry: &Entry, exact: bool| -> bool {
-            waits.get_mut(&entry.id).is_some_and(|wait| {
-                let holds = (exact && entry.whole) || wait.test.holds(event);
-                let over = holds && wait.count(event);
-                if over {
-                    ended.push(entry.id);
+    fn new(sample: Comparison) -> Self {
+        Self {
+            path: sample.path.clone(),
+            finder: FieldFinder::new(&sample.path),
+            sample,
+            at_least: Thresholds::new(),
+            at_most: Thresholds::new(),
+            equal: Thresholds::new(),
+            equal_text: HashMap::new(),
+        }
+    }
+
+    fn insert(&mut self, id: WaiterId, place: Place, extent: Extent) {
+        match place {
+            Place::AtLeast(key) => self.at_least.insert((key, id), extent),
+            Place::AtMost(key) => self.at_most.insert((key, id), extent),
+            Place::Equal(key) => self.equal.insert((key, id), extent),
+            Place::EqualText(text) => {
+                self.equal_text.entry(text.into()).or_default().insert(id, extent)
+            }
+        };
+    }
+
+    /// True if that leaves nothing.
+    fn remove(&mut self, id: WaiterId, place: &Place) -> bool {
+        match place {
+            Place::AtLeast(key) => drop(self.at_least.remove(&(*key, id))),
+            Place::AtMost(key) => drop(self.at_most.remove(&(*key, id))),
+            Place::Equal(key) => drop(self.equal.remove(&(*key, id))),
+            Place::EqualText(text) => {
+                if let Some(waits) = self.equal_text.get_mut(text.as_str()) {
+                    waits.remove(&id);
+                    if waits.is_empty() {
+                        self.equal_text.remove(text.as_str());
+                    }
                 }
-                !over
-            })
+            }
+        }
+        self.at_least.is_empty()
+            && self.at_most.is_empty()
+            && self.equal.is_empty()
+            && self.equal_text.is_empty()
+    }
+
+    fn may_want(&self, payload: &str) -> bool {
+        match self.finder.find(payload) {
+            Some(Field::Int(int)) => self.satisfied_by(int).next().is_some(),
+            Some(Field::Str(text)) => self.equal_text.contains_key(text),
+            // The comparison with another type, or with nothing, is unknown.
+            Some(Field::Nothing) => false,
+            None => true,
+        }
+    }
+
+    /// The waits whose comparison holds for this value of the field.
+    fn satisfied_by(&self, int: i128) -> impl Iterator<Item = (WaiterId, Extent)> {
+        let (lowest, highest) = ((int, WaiterId(0)), (int, WaiterId(u64::MAX)));
+        let at_least = self.at_least.range(..=highest);
+        let at_most = self.at_most.range(lowest..);
+        let equal = self.equal.range(lowest..=highest);
+        at_least.chain(at_most).chain(equal).map(|((_, id), extent)| (*id, *extent))
+    }
+
+    fn offer(&self, event: &Event, waits: &mut Waits, ended: &mut Vec<WaiterId>) {
+        let judge = |(id, extent): (WaiterId, Extent)| {
+            if let Some(wait) = waits.get_mut(&id)
+                && (extent == Extent::Whole || wait.test.holds(event))
+                && wait.count(event)
+            {
+                ended.push(id);
+            }
         };
         match self.sample.field(&event.value) {
             Some(Value::Number(number)) => match number.as_i128() {
-                Some(int) => self.offer_int(int, judge),
-                None => self.offer_to_all(judge),
+                Some(int) => self.satisfied_by(int).for_each(judge),
+                None => self.all_numeric().for_each(judge),
             },
             Some(Value::String(text)) => {
-                visit(&mut self.equal, &Key::Str(text.as_str().into()), judge);
+                let waits = self.equal_text.get(text.as_str()).into_iter().flatten();
+                waits.map(|(id, extent)| (*id, *extent)).for_each(judge);
             }
-            // The comparison with another type, or with nothing, is unknown.
+            // As above.
             Some(_) | None => {}
         }
     }
 
-    fn offer_int(&mut self, int: i128, mut judge: impl FnMut(&Entry, bool) -> bool) {
-        let mut keep = |entry: &Entry| judge(entry, true);
-        visit_range(&mut self.at_least, ..=int, &mut keep);
-        visit_range(&mut self.at_most, int.., &mut keep);
-        visit(&mut self.equal, &Key::Int(int), |entry, _| keep(entry));
-    }
-
     /// A float may satisfy any of them; the predicates decide.
-    fn offer_to_all(&mut self, mut judge: impl FnMut(&Entry, bool) -> bool) {
-        let lists = self.at_least.values_mut().chain(self.at_most.values_mut());
-        for list in lists.chain(self.equal.values_mut()) {
-            list.retain(|entry| judge(entry, false));
-        }
-    }
-
-    fn retain(&mut self, waits: &HashMap<WaiterId, Wait>) -> bool {
-        let live = |list: &mut Vec<Entry>| {
-            list.retain(|entry| waits.contains_key(&entry.id));
-            !list.is_empty()
-        };
-        self.at_least.retain(|_, list| live(list));
-        self.at_most.retain(|_, list| live(list));
-        self.equal.retain(|_, list| live(list));
-        !(self.at_least.is_empty() && self.at_most.is_empty() && self.equal.is_empty())
-    }
-}
-
-fn visit(
-    map: &mut HashMap<Key, Vec<Entry>>,
-    key: &Key,
-    mut judge: impl FnMut(&Entry, bool) -> bool,
-) {
-    if let Some(list) = map.get_mut(key) {
-        list.retain(|entry| judge(entry, true));
-        if list.is_empty() {
-            map.remove(key);
-        }
-    }
-}
-
-/// Asks the entries in a range, and drops the keys that this leaves without entry: a satisfied threshold is not met again.
-fn visit_range(
-    map: &mut BTreeMap<i128, Vec<Entry>>,
-    range: impl std::ops::RangeBounds<i128>,
-    keep: &mut impl FnMut(&Entry) -> bool,
-) {
-    let mut empty = Vec::new();
-    for (key, list) in map.range_mut(range) {
-        list.retain(|entry| keep(entry));
-        if list.is_empty() {
-            empty.push(*key);
-        }
-    }
-    for key in empty {
-        map.remove(&key);
+    fn all_numeric(&self) -> impl Iterator<Item = (WaiterId, Extent)> {
+        let all = self.at_least.keys().chain(self.at_most.keys()).chain(self.equal.keys());
+        all.map(|(_, id)| (*id, Extent::Part))
     }
 }

@@ -35,13 +35,13 @@ impl Branch {
             let lasting = lasting.resolve(&self.scope, stage)?;
             tokio::select! {
                 biased;
-                event = occurrence(stage, &pattern) => return Err(unexpected(&event)),
+                event = occurrence(stage, &pattern) => return Err(unexpected(&pattern, &event)),
                 () = tokio::time::sleep(lasting) => {}
             }
         }
         stage.harness.settle().await;
         match pattern.look_back(stage).await {
-            Ok(event) => Err(unexpected(&event)),
+            Ok(event) => Err(unexpected(&pattern, &event)),
             Err(error) => match unknown_throughout(&pattern, &error) {
                 Some(trouble) => stage.proves_nothing(trouble),
                 None => Ok(()),
@@ -63,12 +63,12 @@ impl Branch {
             biased;
             event = occurrence(stage, pattern) => match end.look_back(stage).await {
                 Ok(end) if end.seq < event.seq => end,
-                _ => return Err(unexpected(&event)),
+                _ => return Err(unexpected(pattern, &event)),
             },
             ended = end.wait(stage, within) => ended.map_err(Trouble::from)?,
         };
         match pattern.look_back(stage).await {
-            Ok(event) if event.seq < ended.seq => return Err(unexpected(&event)),
+            Ok(event) if event.seq < ended.seq => return Err(unexpected(pattern, &event)),
             Ok(_) => {}
             Err(error) => {
                 if let Some(trouble) = unknown_throughout(pattern, &error) {
@@ -91,7 +91,7 @@ async fn occurrence(stage: &Stage<'_>, pattern: &Pattern) -> Event {
     }
 }
 
-fn unexpected(event: &Event) -> Trouble {
+fn unexpected(pattern: &Pattern, event: &Event) -> Trouble {
     let message = format!(
         "{} of {} at seq {}, incarnation {}: {}",
         event.name,
@@ -100,7 +100,10 @@ fn unexpected(event: &Event) -> Trouble {
         event.incarnation,
         shortened(&event.value.to_string())
     );
-    Trouble::new(FailureKind::UnexpectedEvent, message).of(&event.daemon)
+    let predicate = pattern.bound.as_ref().map(|bound| bound.predicate.source().to_owned());
+    Trouble::new(FailureKind::UnexpectedEvent, message)
+        .wanting(event.daemon.to_string(), pattern.event.to_string(), predicate)
+        .of(&event.daemon)
 }
 
 fn shortened(text: &str) -> String {
@@ -136,7 +139,9 @@ impl Invariants {
     pub(super) async fn violated(&self, stage: &Stage<'_>) -> Trouble {
         let watches = self.watched.iter().map(|(place, pattern)| {
             let watch: Local<'_, Trouble> =
-                Box::pin(async move { violation(&occurrence(stage, pattern).await, place) });
+                Box::pin(
+                    async move { violation(pattern, &occurrence(stage, pattern).await, place) },
+                );
             watch
         });
         first(watches.collect()).await
@@ -149,7 +154,7 @@ impl Invariants {
         }
         for (place, pattern) in &self.watched {
             match pattern.look_back(stage).await {
-                Ok(event) => return Err(violation(&event, place)),
+                Ok(event) => return Err(violation(pattern, &event, place)),
                 Err(error) => {
                     if let Some(trouble) = unknown_throughout(pattern, &error) {
                         stage.proved_nothing(trouble.at(place));
@@ -161,8 +166,8 @@ impl Invariants {
     }
 }
 
-fn violation(event: &Event, place: &Place) -> Trouble {
-    let mut trouble = unexpected(event);
+fn violation(pattern: &Pattern, event: &Event, place: &Place) -> Trouble {
+    let mut trouble = unexpected(pattern, event);
     trouble.failure.kind = FailureKind::Invariant;
     trouble.at(place)
 }

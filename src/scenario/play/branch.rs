@@ -225,11 +225,19 @@ impl Branch {
         assignments: &[Assignment],
         payload: &serde_json::Value,
     ) -> Result<(), Trouble> {
+        self.assign_from(assignments, &crate::predicate::Subject::payload(payload))
+    }
+
+    /// The same, on an event: `event.name` and the like are known.
+    pub(super) fn assign_from(
+        &mut self,
+        assignments: &[Assignment],
+        subject: &crate::predicate::Subject<'_>,
+    ) -> Result<(), Trouble> {
         for assignment in assignments {
-            let subject = crate::predicate::Subject::payload(payload);
             let variables = self.variables();
             let expression = &assignment.formula.expression;
-            let value = expression.evaluate(&subject, &variables).map_err(|unknown| {
+            let value = expression.evaluate(subject, &variables).map_err(|unknown| {
                 let (name, source) = (&assignment.name.value, expression.source());
                 let message = format!("`{name}: {source}` has no value: {unknown}");
                 Trouble::new(FailureKind::Assert, message)

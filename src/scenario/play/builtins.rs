@@ -34,14 +34,14 @@ impl Builtins for Stage<'_> {
                 port(&format!("{name}.rpc")).map(|port| format!("http://127.0.0.1:{port}").into())
             }
             Builtin::Client(name) => directory(&format!("{name}-client")),
-            Builtin::Pkh(key) => match SANDBOX_KEYS.iter().find(|(known, _)| known == key) {
-                Some((_, hash)) => Ok((*hash).into()),
-                None => {
+            Builtin::Pkh(key) => {
+                let found = SANDBOX_KEYS.iter().find(|(known, _)| known == key);
+                found.map(|(_, hash)| (*hash).into()).ok_or_else(|| {
                     let known: Vec<&str> = SANDBOX_KEYS.iter().map(|(name, _)| *name).collect();
                     let reason = format!("no such key; there are {}", known.join(", "));
-                    Err(unavailable(key.clone(), reason))
-                }
-            },
+                    unavailable(key.clone(), reason)
+                })
+            }
             Builtin::RunDir => {
                 let path = std::path::absolute(&self.job.run_dir);
                 let path = path.unwrap_or_else(|_| self.job.run_dir.clone());

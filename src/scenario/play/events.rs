@@ -9,7 +9,7 @@ use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::Trouble;
 use crate::daemon::DaemonName;
-use crate::event::waiters::{Bound, Test};
+use crate::event::waiters::{Bound, Test, subject};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
 use crate::harness::{WaitError, Waiter, Wanted};
 use crate::record::What;
@@ -131,8 +131,7 @@ impl Branch {
                 self.take_note(stage, event, id);
             }
             if let Some(last) = events.iter().max_by_key(|event| event.seq) {
-                let payload = Arc::clone(&last.value);
-                self.assign(&one.capture, &payload)?;
+                self.assign_from(&one.capture, &subject(last))?;
             }
         }
         Ok(())

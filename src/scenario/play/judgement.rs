@@ -21,7 +21,7 @@ pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut Scena
     let survey = stage.harness.survey().await;
     let trouble = match ended {
         Ended::InTrouble(trouble) => Some(trouble),
-        Ended::FinallyFailed(trouble) => unexpected_exit(stage).or(Some(trouble)),
+        Ended::FinallyFailed(trouble) => Some(unexpected_exit(stage).unwrap_or(trouble)),
         Ended::Normally => {
             stage.judge_watches(&survey);
             unexpected_exit(stage).or_else(|| stage.first_vacuous())
@@ -33,9 +33,7 @@ pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut Scena
     };
     if let Some(trouble) = trouble {
         result.outcome = if trouble.is_error { Outcome::Error } else { Outcome::Failed };
-        let mut failure = *trouble.failure;
-        failure.daemon_state = trouble.daemon.and_then(|daemon| state_of(stage, &survey, &daemon));
-        result.failure = Some(failure);
+        result.failure = Some(*explained(stage, trouble, &survey).failure);
     }
     let mut steps = Vec::new();
     flatten(&stage.scenario.steps, &mut steps);
@@ -86,6 +84,17 @@ fn unexpected_exit(stage: &Stage<'_>) -> Option<Trouble> {
 fn is_ready_by(stage: &Stage<'_>, name: &DaemonName, status: ExitStatus) -> bool {
     let ready = stage.roster.declaration(name).and_then(|known| known.settings.process.ready);
     matches!(ready, Some(ReadyWhen::Exit(code)) if status == ExitStatus::Code(code))
+}
+
+/// Whether the daemon that a failure is about lives, and what it said last. To be asked when the failure has just come:
+/// what follows it may end the daemon.
+pub(super) fn explained(stage: &Stage<'_>, mut trouble: Trouble, survey: &Surveyed) -> Trouble {
+    if let Some(daemon) = &trouble.daemon
+        && trouble.failure.daemon_state.is_none()
+    {
+        trouble.failure.daemon_state = state_of(stage, survey, daemon);
+    }
+    trouble
 }
 
 fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<DaemonState> {

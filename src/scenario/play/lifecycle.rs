@@ -123,7 +123,13 @@ impl Branch {
             test: Test::Any,
             count: 1,
         };
-        let exit = stage.harness.wait(wanted, within).await.map_err(Trouble::from)?;
+        let exit = stage.harness.wait(wanted, within).await.map_err(|error| {
+            let mut trouble = Trouble::from(error);
+            if trouble.failure.kind == FailureKind::TimedOut {
+                trouble.failure.message = format!("{name} did not end within {within:?}");
+            }
+            trouble
+        })?;
         self.take_note(stage, &exit, id);
         let number = |key: &str| exit.value[key].as_i64().and_then(|n| i32::try_from(n).ok());
         let status = match (number("code"), number("signal")) {
@@ -177,14 +183,16 @@ impl Deed<'_> {
         &self,
         order: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, Trouble> {
-        match tokio::time::timeout_at(self.deadline.into(), order).await {
-            Ok(done) => Ok(done?),
-            Err(_) => {
-                let (verb, name) = (self.act.verb(), &self.name);
-                let message = format!("`{verb}` of {name} took longer than {:?}", self.within);
-                Err(Trouble::new(FailureKind::TimedOut, message).of(name))
-            }
+        if let Ok(done) = tokio::time::timeout_at(self.deadline.into(), order).await {
+            return Ok(done?);
         }
+        Err(self.too_late())
+    }
+
+    fn too_late(&self) -> Trouble {
+        let (verb, name) = (self.act.verb(), &self.name);
+        let message = format!("`{verb}` of {name} took longer than {:?}", self.within);
+        Trouble::new(FailureKind::TimedOut, message).of(name)
     }
 
     fn moved(&self, position: Option<Seq>) -> Moved {
@@ -271,7 +279,7 @@ impl Deed<'_> {
         let done = match tokio::time::timeout_at(self.deadline.into(), order).await {
             Ok(Err(CommandError::Refused { refused, .. })) => Err(refused),
             Ok(done) => Ok(done?),
-            Err(_) => return self.in_time(std::future::pending()).await,
+            Err(_) => return Err(self.too_late()),
         };
         let hit = done.as_ref().is_ok_and(|done| {
             done.exit.is_some_and(|exit| matches!(exit.cause, ExitCause::Crash { .. }))

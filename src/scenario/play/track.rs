@@ -144,12 +144,11 @@ impl Track {
             self.steps.borrow().iter().map(|entry| entry.result.clone()).collect();
         let mut after = 0;
         for step in file_order {
-            match results.iter().rposition(|result| result.path == step.path) {
-                Some(at) => after = after.max(at + 1),
-                None => {
-                    results.insert(after, skipped(step));
-                    after += 1;
-                }
+            if let Some(at) = results.iter().rposition(|result| result.path == step.path) {
+                after = after.max(at + 1);
+            } else {
+                results.insert(after, skipped(step));
+                after += 1;
             }
         }
         results

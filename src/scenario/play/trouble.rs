@@ -75,7 +75,12 @@ impl Trouble {
         self
     }
 
-    fn wanting(mut self, daemon: String, event: String, predicate: Option<String>) -> Self {
+    pub(super) fn wanting(
+        mut self,
+        daemon: String,
+        event: String,
+        predicate: Option<String>,
+    ) -> Self {
         self.failure.wanted = Some(Wanted { daemon, event, r#where: predicate });
         self
     }
@@ -191,13 +196,13 @@ impl From<CommandError> for Trouble {
             CommandError::Refused { daemon, refused: Refused::AlreadyRunning { .. } } => {
                 Self::new(FailureKind::AlreadyRunning, text).of(&daemon)
             }
-            CommandError::Refused { daemon, .. } | CommandError::Cancelled { daemon } => {
-                Self::new(FailureKind::Spawn, text).of(&daemon)
+            CommandError::Refused { daemon, .. } => {
+                Self::new(FailureKind::NotRunning, text).of(&daemon)
             }
-            CommandError::Spawn { daemon, .. } | CommandError::Pipe { daemon, .. } => {
-                Self::new(FailureKind::Spawn, text).of(&daemon).error()
-            }
-            CommandError::PreparationLost { daemon, .. } => {
+            CommandError::Cancelled { daemon } => Self::new(FailureKind::Spawn, text).of(&daemon),
+            CommandError::Spawn { daemon, .. }
+            | CommandError::Pipe { daemon, .. }
+            | CommandError::PreparationLost { daemon, .. } => {
                 Self::new(FailureKind::Spawn, text).of(&daemon).error()
             }
             CommandError::Preparation { daemon, .. } => {
