@@ -43,6 +43,14 @@ impl Pattern {
         Self { sources: vec![source], ..self.clone() }
     }
 
+    /// How often each of its daemons has been spawned.
+    pub(super) fn runs(&self, stage: &Stage<'_>) -> Vec<usize> {
+        let runs = |name: &DaemonName| {
+            stage.roster.handle(name).map_or(0, |handle| handle.status().incarnations.len())
+        };
+        self.sources.iter().map(|(name, _)| runs(name)).collect()
+    }
+
     /// What history holds now, without waiting.
     pub(super) async fn look_back(&self, stage: &Stage<'_>) -> Result<Event, WaitError> {
         self.wait(stage, Duration::ZERO).await
