@@ -127,3 +127,23 @@ fn shutting_down_ends_pending_waits_as_such() {
         assert!(matches!(waiting.await.unwrap(), Err(WaitError::ShuttingDown)));
     });
 }
+
+#[test]
+fn a_wait_that_fails_looks_for_the_nearest_among_the_last_records_of_a_long_log() {
+    with_harness(|harness| async move {
+        let verbs = ["sized-events", "120000", "level.v0", "120", "forever"];
+        let daemon = create(&harness, "long", &verbs).await;
+        let start = daemon.mark();
+        let last = daemon.wait_for("level.v0").matching("i == 120000").unwrap();
+        let never = daemon.wait_for("level.v0").matching("i > 120000").unwrap().since(start);
+        daemon.run().await.unwrap();
+        last.within(TIMEOUT).await.unwrap();
+        let error = never.within(Duration::ZERO).await.unwrap_err();
+        let WaitError::TimedOut { miss, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(miss.to.0 - miss.from.0, 100_000);
+        assert_eq!(miss.same_name, 100_000);
+        assert!(error.to_string().contains("120000 > 120000"), "{error}");
+    });
+}

@@ -75,6 +75,13 @@ impl EventBus {
         }
         let from = sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
         let miss = Miss { from, to: until, ..Miss::default() };
+        let has_events = |(daemon, from): &(DaemonName, Seq)| {
+            self.tallies.get(daemon).is_some_and(|tally| tally.may_hold(*from, |_| true))
+        };
+        if !sources.iter().any(has_events) {
+            port.fail(why, Some(miss));
+            return;
+        }
         let scan = Scan::new(self.scan_sources(&sources));
         let purpose = Purpose::Explain { port: Box::new(port), why, miss, until };
         self.scans.push_back(ScanJob { scan, purpose });
