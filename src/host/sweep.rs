@@ -33,6 +33,7 @@ pub fn sweep(run: &RunId, except: &[Pid]) -> Vec<Leak> {
     let deadline = Instant::now() + AT_MOST;
     let mut leaks: Vec<Leak> = Vec::new();
     let mut clean = 0;
+    let mut dying_may_end = true;
     loop {
         let round: Vec<Pid> = procfs::pids()
             .into_iter()
@@ -44,6 +45,11 @@ pub fn sweep(run: &RunId, except: &[Pid]) -> Vec<Leak> {
         }
         if round.is_empty() {
             std::thread::sleep(BETWEEN_CLEAN_ROUNDS);
+        }
+        if !round.is_empty() && std::mem::take(&mut dying_may_end) {
+            // One that was killed with its group may not have ended yet: that is no leak.
+            await_any_ends(&round);
+            continue;
         }
         let mut killed = Vec::new();
         for pid in round {
@@ -68,6 +74,18 @@ fn kill(pid: Pid, marker: &str) -> Option<OwnedFd> {
     }
     pidfd_send_signal(&pidfd, Signal::KILL).ok()?;
     Some(pidfd)
+}
+
+/// A moment for all of them together.
+fn await_any_ends(pids: &[Pid]) {
+    let until = Instant::now() + Duration::from_millis(50);
+    let open = |pid: &Pid| pidfd_open(RawPid::from_raw(*pid)?, PidfdFlags::empty()).ok();
+    for pidfd in pids.iter().filter_map(open) {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: 0, tv_nsec: i64::from(left.subsec_nanos()) };
+        // One that does not end is found again by the next round.
+        let _ = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&left));
+    }
 }
 
 /// Gives killed processes the moment that they need to end; else the next round would only find them again.

@@ -1,5 +1,6 @@
 //! Lifecycle verbs: start, run, ready, terminate, kill, crash, restart, pause, resume, signal, exited.
 
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use super::branch::Branch;
@@ -310,15 +311,39 @@ impl Deed<'_> {
     }
 
     async fn pause(&self) -> Result<Moved, Trouble> {
+        let Some(lasting) = self.lasting else {
+            self.handle.pause().await?;
+            return Ok(self.moved(None));
+        };
+        // Before the order is given: the step can be given up while the answer is on its way.
+        let cut_short = CutShort(Some(&self.handle));
         self.handle.pause().await?;
-        if let Some(lasting) = self.lasting {
-            tokio::time::sleep(lasting).await;
-            match self.handle.resume().await {
-                // It has not outlived the pause: nobody is left to go on.
-                Ok(_) | Err(CommandError::Refused { refused: Refused::NotRunning { .. }, .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
+        tokio::time::sleep(lasting).await;
+        cut_short.is_over();
+        match self.handle.resume().await {
+            // It has not outlived the pause: nobody is left to go on.
+            Ok(_) | Err(CommandError::Refused { refused: Refused::NotRunning { .. }, .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(self.moved(None))
+    }
+}
+
+/// A pause with an end. If its step is given up before, the daemon goes on all the same: `finally` must find it alive.
+struct CutShort<'h>(Option<&'h Handle>);
+
+impl CutShort<'_> {
+    fn is_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutShort<'_> {
+    fn drop(&mut self) {
+        if let Some(handle) = self.0 {
+            // The order is given by the first poll; that it was carried out is not waited for.
+            let resume = std::pin::pin!(handle.resume());
+            let _ = resume.poll(&mut Context::from_waker(Waker::noop()));
+        }
     }
 }
