@@ -6,6 +6,7 @@
 //! # args: --strict                          more arguments of `tribunal run`
 //! # expect: exit 1, kind timed-out, step steps[2]
 //! # warns: text                             a part of each warning, in order; no others are given
+//! # text: varies                            what is read of it is not compared
 //! # noted: text                             a part of a line of `log.jsonl`, in this order
 //! ```
 //! What a user reads of a failure stands beside the file (`NAME.stdout`), without what differs from run to run;
@@ -57,6 +58,7 @@ struct Header {
     step: Option<String>,
     warns: Vec<String>,
     noted: Vec<String>,
+    varies: bool,
 }
 
 impl Header {
@@ -69,6 +71,8 @@ impl Header {
                 header.warns.push(text.to_owned());
             } else if let Some(text) = line.strip_prefix("noted: ") {
                 header.noted.push(text.to_owned());
+            } else if line == "text: varies" {
+                header.varies = true;
             } else if let Some(expected) = line.strip_prefix("expect: ") {
                 for part in expected.split(", ") {
                     match part.split_once(' ') {
@@ -120,7 +124,7 @@ fn play(path: &Path) -> Result<(), Failed> {
     if !left.is_empty() {
         return Err(format!("temporary files are left: {left:?}").into());
     }
-    if header.exit == 0 { Ok(()) } else { compare(path, &stdout, out.path()) }
+    if header.exit == 0 || header.varies { Ok(()) } else { compare(path, &stdout, out.path()) }
 }
 
 /// The program is killed, and so is all that it started, if it takes too long.

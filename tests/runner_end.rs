@@ -133,7 +133,7 @@ impl Run {
     }
 
     /// How the front ended, when nothing of the run is alive any more and its temporary files are gone.
-    fn is_over(mut self, lives: &[Life]) -> (ExitStatus, Vec<String>) {
+    fn ends(mut self, lives: &[Life]) -> (ExitStatus, Vec<String>) {
         let deadline = Instant::now() + TIMEOUT;
         // The front stays a zombie until it is waited for, which its pidfd does not mind.
         for life in lives {
@@ -178,7 +178,7 @@ fn a_front_that_is_killed_leaves_nothing() {
     let run = in_the_middle("setsid,clearenv", &[]);
     let lives = run.lives();
     kill_process(run.front(), Signal::KILL).expect("it lives");
-    let (status, _) = run.is_over(&lives);
+    let (status, _) = run.ends(&lives);
     assert_eq!(status.signal(), Some(9));
 }
 
@@ -187,7 +187,7 @@ fn a_worker_that_is_killed_leaves_nothing_and_is_a_bug() {
     let run = in_the_middle("setsid,clearenv", &[]);
     let lives = run.lives();
     kill_process(run.worker(), Signal::KILL).expect("it lives");
-    let (status, said) = run.is_over(&lives);
+    let (status, said) = run.ends(&lives);
     assert_eq!(exit_code(status), Some(70), "{said:#?}");
 }
 
@@ -199,7 +199,7 @@ fn a_front_and_a_worker_killed_at_once_leave_nothing() {
     kill_process(run.front(), Signal::KILL).expect("it lives");
     // The front's death may have been noticed, and have ended the worker.
     let _ = kill_process(worker, Signal::KILL);
-    let (status, _) = run.is_over(&lives);
+    let (status, _) = run.ends(&lives);
     assert_eq!(status.signal(), Some(9));
 }
 
@@ -208,7 +208,7 @@ fn ctrl_c_plays_finally_and_leaves_nothing() {
     let run = in_the_middle("setsid,clearenv", &[]);
     let lives = run.lives();
     kill_process_group(run.front(), Signal::INT).expect("it lives");
-    let (status, said) = run.is_over(&lives);
+    let (status, said) = run.ends(&lives);
     assert_eq!(exit_code(status), Some(130), "{said:#?}");
     assert!(said.iter().any(|line| line.contains("goodbye")), "`finally` is played: {said:#?}");
     assert!(said.iter().any(|line| line.contains("1 interrupted")), "{said:#?}");
@@ -221,7 +221,7 @@ fn a_second_ctrl_c_does_not_wait_for_finally() {
     kill_process_group(run.front(), Signal::INT).expect("it lives");
     run.says("finally[1]");
     kill_process_group(run.front(), Signal::INT).expect("it lives");
-    let (status, said) = run.is_over(&lives);
+    let (status, said) = run.ends(&lives);
     assert_eq!(exit_code(status), Some(130), "{said:#?}");
 }
 
@@ -238,6 +238,25 @@ fn a_program_of_octez_that_is_missing_is_named() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("octez-node") && said.contains("empty"), "{said}");
+}
+
+/// The sandbox stands in the folder, but for all the runner knows it may be real.
+#[test]
+fn what_only_the_sandbox_can_is_exit_4_elsewhere() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let installed = command(folder.path()).args(["sandbox", "install", "octez"]).status();
+    assert!(installed.expect("the program runs").success());
+    let text = "daemons:\n  n: { kind: octez-node, synchronisation_threshold: 0 }\nsteps:\n  - start: n\n  \
+                - activate: { node: n }\n  - bake: { node: n }\n  - bake: { node: n, parent: head~1 }\n";
+    std::fs::write(folder.path().join("scenario.yaml"), text).expect("writable");
+    for (octez, code) in [("sandbox", 0), ("octez", 4)] {
+        let mut command = command(folder.path());
+        command.args(["run", "scenario.yaml", "--octez", octez, "--keep", "never"]);
+        let output = command.output().expect("the program runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(said.contains("need the sandbox"), code == 4, "{said}");
+    }
 }
 
 /// Writes 64 MB of events, and then the file `done`.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::core::{Core, SharedCore};
 use super::observe::{self, EventReceiver};
-use super::{InitError, WaitError, WaitFor, Wanted};
+use super::{InitError, Unfulfilled, WaitError, WaitFor, Wanted};
 use crate::actors::command::{CommandError, Done};
 use crate::actors::daemon::DaemonStatus;
 use crate::daemon::lifecycle::{Refused, Request};
@@ -159,13 +159,30 @@ impl Daemon {
         WaitFor::new(Arc::clone(&self.core), self.name.clone(), event)
     }
 
-    /// A handle whose waits count from the next run on, for a daemon that is dead now.
+    /// Resolves when it has been run once more: for a daemon that is dead now, on which a wait would fail at once.
     ///
-    /// Resolves when that run has been spawned.
+    /// The count of its runs is read when this is first polled. What the run has said by then is found
+    /// with [`since`](WaitFor::since) its [`first`](Self::first) record.
     pub async fn next_run(&self) -> Result<Self, WaitError> {
-        let after = self.mark();
-        self.lifecycle(lifecycle_names::SPAWNED, after, DEFAULT_TIMEOUT).await?;
-        Ok(self.clone())
+        let mut status = self.status.clone();
+        let runs = status.borrow().incarnations.len();
+        let spawned = async move {
+            let again = status.wait_for(|status| status.incarnations.len() > runs);
+            tokio::time::timeout(DEFAULT_TIMEOUT, again).await.map(|status| status.is_ok())
+        };
+        match self.core.run(spawned).await {
+            Some(Ok(true)) => Ok(self.clone()),
+            Some(Err(_)) => {
+                let wanted = Unfulfilled {
+                    daemons: vec![self.name.clone()],
+                    event: lifecycle_names::SPAWNED.to_owned(),
+                    r#where: None,
+                    count: 1,
+                };
+                Err(WaitError::TimedOut { wanted, after: DEFAULT_TIMEOUT, miss: Box::default() })
+            }
+            Some(Ok(false)) | None => Err(WaitError::ShuttingDown),
+        }
     }
 
     /// Waits until the present incarnation is ready; at once if it is. One that has never run is waited for.

@@ -136,6 +136,7 @@ impl Node {
         self.level_within(DEFAULT_TIMEOUT).await
     }
 
+    /// The limit is kept in the harness's thread: the caller's runtime may have no timers.
     async fn level_within(&self, within: Duration) -> Result<i64, RpcError> {
         let path = "/chains/main/blocks/head/header/shell";
         let shell = self.get_within(path, within).await?;

@@ -30,6 +30,21 @@ fn names_are_unique_and_a_running_daemon_is_not_run_again() {
 }
 
 #[test]
+fn the_next_run_of_a_dead_daemon_can_be_waited_for() {
+    with_harness(|harness| async move {
+        let daemon = create(&harness, "again", &["event", "up.v0", "1", "forever"]).await;
+        daemon.run().await.unwrap();
+        daemon.kill().await.unwrap();
+        assert!(daemon.wait_for("up.v0").await.is_err(), "it is finally dead");
+        let (next, done) = tokio::join!(daemon.next_run(), daemon.run());
+        done.unwrap();
+        let next = next.unwrap();
+        let up = next.wait_for("up.v0").since(next.first().unwrap()).await.unwrap();
+        assert_eq!(up.incarnation.0, 2);
+    });
+}
+
+#[test]
 fn a_program_that_is_missing_is_told_by_name() {
     with_harness(|harness| async move {
         let mut spec = spec("absent", &[]);

@@ -7,5 +7,6 @@ mod events;
 mod full_disk;
 mod lifecycle;
 mod node;
+mod runtimes;
 mod support;
 mod waits;

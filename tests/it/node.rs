@@ -21,7 +21,7 @@ fn a_level_is_waited_for_and_once_reached_it_is_true_at_once() {
         };
         let (level, ()) = tokio::join!(node.wait_for_level_within(4, TIMEOUT), bake);
         assert_eq!(level.unwrap(), 4);
-        assert_eq!(node.wait_for_level_within(2, Duration::ZERO).await.unwrap(), 4);
+        assert_eq!(node.wait_for_level_within(2, TIMEOUT).await.unwrap(), 4);
         assert_eq!(node.level().await.unwrap(), 4);
         let error = node.wait_for_level_within(5, Duration::from_millis(50)).await.unwrap_err();
         assert!(matches!(error, WaitError::TimedOut { .. }), "{error}");

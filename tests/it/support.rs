@@ -68,6 +68,16 @@ pub async fn create(harness: &Harness, name: &str, verbs: &[&str]) -> Daemon {
     harness.create(spec(name, verbs)).await.unwrap()
 }
 
+/// Waits for the end of a process that was killed, whoever its parent is.
+pub fn assert_dies(pid: i32) {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    let Ok(process) = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()) else { return };
+    let timeout = Timespec { tv_sec: TIMEOUT.as_secs().try_into().unwrap(), tv_nsec: 0 };
+    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)).unwrap();
+    assert_eq!(ended, 1, "process {pid} lives on");
+}
+
 pub fn is_alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
     stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.starts_with(" Z")))

@@ -13,6 +13,9 @@ use crate::event::Event;
 use crate::scenario::model::{Never, Since, Until};
 use crate::scenario::result::FailureKind;
 
+/// How often it is looked whether a dead daemon has been run again.
+const LOOK_FOR_RUNS: Duration = Duration::from_millis(20);
+
 /// Longer than any scenario.
 const UNLIMITED: Duration = Duration::from_hours(30 * 24);
 
@@ -84,10 +87,17 @@ impl Branch {
 
 /// Resolves with the first event that must not be; never, if none comes.
 async fn occurrence(stage: &Stage<'_>, pattern: &Pattern) -> Event {
-    match pattern.wait(stage, UNLIMITED).await {
-        Ok(event) => event,
-        // Nothing can come any more; the end of the step decides.
-        Err(_) => std::future::pending().await,
+    loop {
+        let runs = pattern.runs(stage);
+        match pattern.wait(stage, UNLIMITED).await {
+            Ok(event) => return event,
+            // All are dead, and nothing can come until one of them is run again.
+            Err(_) => {
+                while pattern.runs(stage) == runs {
+                    tokio::time::sleep(LOOK_FOR_RUNS).await;
+                }
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::trouble::Trouble;
 use crate::daemon::DaemonName;
 use crate::event::waiters::{Bound, Test, subject};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
-use crate::harness::{WaitError, Waiter, Wanted};
+use crate::harness::{Node, WaitError, Waiter, Wanted};
 use crate::record::What;
 use crate::scenario::model::{EventPattern, Expect, Reach, Since};
 use crate::scenario::result::FailureKind;
@@ -41,6 +41,14 @@ impl Pattern {
 
     fn of(&self, source: (DaemonName, Seq)) -> Self {
         Self { sources: vec![source], ..self.clone() }
+    }
+
+    /// How often each of its daemons has been spawned.
+    pub(super) fn runs(&self, stage: &Stage<'_>) -> Vec<usize> {
+        let runs = |name: &DaemonName| {
+            stage.roster.handle(name).map_or(0, |handle| handle.status().incarnations.len())
+        };
+        self.sources.iter().map(|(name, _)| runs(name)).collect()
     }
 
     /// What history holds now, without waiting.
@@ -179,19 +187,29 @@ impl Branch {
             let node = self.node(stage, text).await?;
             waits.push(Box::pin(async move {
                 let reached = node.wait_for_level_within(level, within).await;
-                reached.map(|_| ()).map_err(|error| {
-                    let mut trouble = Trouble::from(error);
-                    let name = node.name();
-                    if trouble.failure.kind == FailureKind::TimedOut {
-                        trouble.failure.message =
-                            format!("{name} did not reach level {level} within {within:?}");
-                    }
-                    trouble.of(name)
-                })
+                reached.map(|_| ()).map_err(|error| not_reached(&node, level, within, error))
             }));
         }
         all_or_first_failure(waits).await.map(|_| ())
     }
+}
+
+/// It is the level that was wanted, not the event that would have told of it.
+fn not_reached(node: &Node, level: i64, within: Duration, error: WaitError) -> Trouble {
+    let name = node.name();
+    let message = match &error {
+        WaitError::TimedOut { .. } => {
+            format!("{name} did not reach level {level} within {within:?}")
+        }
+        WaitError::TerminatedBeforeEvent { exit, .. } => {
+            format!("{name} terminated before it reached level {level}: {exit}")
+        }
+        _ => return Trouble::from(error).of(name),
+    };
+    let mut trouble = Trouble::from(error).of(name);
+    trouble.failure.message = message;
+    trouble.failure.wanted = None;
+    trouble
 }
 
 async fn all_of(waiters: Vec<Waiter>) -> Result<Vec<Event>, Trouble> {

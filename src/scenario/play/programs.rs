@@ -178,9 +178,9 @@ impl Branch {
         let wanted = ExitStatus::Code(code.unwrap_or(0));
         if output.status != wanted {
             let stderr = output.stderr.text();
-            let said = stderr.lines().last().unwrap_or_default();
+            let said = stderr.lines().last().map_or_else(String::new, |line| format!(": {line}"));
             let message =
-                format!("`{shown}` ended with {}, not with {wanted}: {said}", output.status);
+                format!("`{shown}` ended with {}, not with {wanted}{said}", output.status);
             return Err(Trouble::new(FailureKind::Exec, message));
         }
         let payload = match step.stdout {
