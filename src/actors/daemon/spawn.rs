@@ -206,6 +206,11 @@ impl Daemon {
         }
     }
 
+    /// Its readiness says nothing of what it has managed to do.
+    fn is_ready_unseen(&self) -> bool {
+        matches!(self.spec.ready, Readiness::Spawned)
+    }
+
     fn leader_exited(
         &mut self,
         incarnation: Incarnation,
@@ -223,7 +228,7 @@ impl actix::Handler<LineSeen> for Daemon {
     fn handle(&mut self, seen: LineSeen, ctx: &mut Context<Self>) {
         match seen.what {
             Seen::Ready => self.became_ready(seen.incarnation, ctx),
-            Seen::AddressInUse if !self.lifecycle.is_ready() => {
+            Seen::AddressInUse if !self.lifecycle.is_ready() || self.is_ready_unseen() => {
                 self.address_in_use = Some(seen.incarnation);
             }
             Seen::AddressInUse => {}
