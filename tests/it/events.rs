@@ -121,6 +121,10 @@ fn what_an_escaped_grandchild_writes_is_recorded_as_late_and_delays_nobody() {
                 nix::sys::signal::Signal::SIGKILL,
             )
             .unwrap();
+            // A signal that was sent is not yet a death.
+            while crate::support::is_alive(pid) {
+                tokio::task::yield_now().await;
+            }
         }
     });
 }
