@@ -34,6 +34,7 @@ pub use crate::actors::daemon::{DaemonStatus, IncarnationStatus};
 pub use crate::actors::event_bus::{Surveyed, SurveyedDaemon};
 use crate::daemon::{DaemonName, DaemonSpec, InvalidName};
 use crate::event::Seq;
+pub use crate::host::http::Method;
 use crate::record::What;
 
 /// Why a daemon could not be made known or run to readiness.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use super::node::RpcError;
 use super::{ExecOutput, InitError, Node, WaitError};
 use crate::daemon::{CommandLine, DEFAULT_TIMEOUT, ExitStatus};
 use crate::host::exec::ExecError;
+use crate::host::http::Method;
 use crate::octez::{ActivateOptions, BakeOptions};
 
 /// The client of one node; cheap to clone. It has a base directory of its own.
@@ -164,7 +164,7 @@ impl Client {
         loop {
             let head = self.node.get("/chains/main/blocks/head/hash").await?;
             let path = format!("/chains/main/blocks/{hash}/header/shell");
-            let header = self.node.rpc(Method::GET, &path, None).await?;
+            let header = self.node.rpc(Method::Get, &path, None).await?;
             let is_head = head.as_str() == Some(hash);
             if let Some(level) = header.body["level"].as_i64()
                 && (is_head || !must_be_head)
@@ -210,7 +210,7 @@ impl super::Harness {
         }
         let peer = b.wait_for_identity().await.map_err(not_announced)?;
         let path = format!("/network/connections/{peer}?wait=false");
-        a.rpc(Method::DELETE, &path, None).await?;
+        a.rpc(Method::Delete, &path, None).await?;
         loop {
             if !is_connected(a, b).await? && !is_connected(b, a).await? {
                 return Ok(());
@@ -244,7 +244,7 @@ async fn connect_pair(
         }
         // A refusal may mean that the other one is dialling at the same time, or not listening yet.
         if !dialled {
-            let answer = dialer.rpc(Method::PUT, &path, Some(json!({}))).await?;
+            let answer = dialer.rpc(Method::Put, &path, Some(json!({}))).await?;
             dialled = (200..300).contains(&answer.status);
         }
         core.run(tokio::time::sleep(LOOK_EVERY)).await;
@@ -261,7 +261,7 @@ fn not_announced(error: WaitError) -> ClientError {
 
 async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError> {
     let path = format!("/network/points/127.0.0.1:{}", other.net_port());
-    node.rpc(Method::PATCH, &path, Some(json!({ "acl": acl }))).await?;
+    node.rpc(Method::Patch, &path, Some(json!({ "acl": acl }))).await?;
     Ok(())
 }
 

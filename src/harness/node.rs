@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Method;
 use serde_json::Value;
 
 use super::core::{Core, SharedCore};
 use super::{Daemon, InitError, WaitError};
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, DaemonSpec, Level, RestartPolicy};
-use crate::host::http::{self, HttpError};
+use crate::host::http::{self, HttpError, Method};
 use crate::octez::{NodeOptions, NodePorts};
 
 /// A node; cheap to clone. Everything of a [`Daemon`] is here too.
@@ -70,13 +69,11 @@ impl super::Harness {
     /// One HTTP request to any URL; nodes have [`Node::rpc`].
     pub async fn http(
         &self,
-        method: &str,
+        method: Method,
         url: &str,
         body: Option<Value>,
         within: Duration,
     ) -> Result<RpcAnswer, RpcError> {
-        let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes());
-        let method = method.unwrap_or(Method::GET);
         self.core.http(method, url.to_owned(), body, within).await
     }
 }
@@ -124,11 +121,11 @@ impl Node {
 
     async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
         let url = format!("{}{path}", self.endpoint());
-        let RpcAnswer { status, body } = self.core().http(Method::GET, url, None, within).await?;
+        let RpcAnswer { status, body } = self.core().http(Method::Get, url, None, within).await?;
         if (200..300).contains(&status) {
             return Ok(body);
         }
-        Err(RpcError::Status { method: Method::GET, path: path.to_owned(), status, body })
+        Err(RpcError::Status { method: Method::Get, path: path.to_owned(), status, body })
     }
 
     /// The head's level, asked by RPC.
@@ -141,7 +138,7 @@ impl Node {
         let path = "/chains/main/blocks/head/header/shell";
         let shell = self.get_within(path, within).await?;
         shell["level"].as_i64().ok_or(RpcError::Status {
-            method: Method::GET,
+            method: Method::Get,
             path: path.to_owned(),
             status: 200,
             body: shell,

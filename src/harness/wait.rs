@@ -106,7 +106,7 @@ fn nearest(miss: &Miss) -> String {
         Some(near) => {
             format!("; nearest was seq {}, {}: {}", near.seq, near.event, near.explanation)
         }
-        None => format!("; {} events searched", miss.events),
+        None => format!("; events searched: {}", miss.events),
     }
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use hyper::Method;
 use tribunal::daemon::CommandLine;
-use tribunal::harness::{Grace, WaitError};
+use tribunal::harness::{Grace, Method, WaitError};
 
 use crate::support::{TIMEOUT, with_harness};
 
@@ -65,7 +64,7 @@ fn requests_are_answered_on_its_port_and_an_error_status_is_an_answer() {
         assert_eq!(node.endpoint(), format!("http://127.0.0.1:{}", node.rpc_port()));
         let version = node.get("/version").await.unwrap();
         assert!(version["version"].is_object(), "{version}");
-        let answer = node.rpc(Method::GET, "/no/such/path", None).await.unwrap();
+        let answer = node.rpc(Method::Get, "/no/such/path", None).await.unwrap();
         assert_eq!(answer.status, 404);
         let error = node.get("/no/such/path").await.unwrap_err();
         assert!(error.to_string().contains("answered 404"), "{error}");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::host::http::Method;
 use crate::scenario::model::{Condition, Formula, Fragment, Settings, Spanned, Variable};
 use crate::scenario::source::{Source, Span};
 use crate::scenario::values::{Data, Setting, Text};
@@ -222,8 +223,7 @@ pub struct ConnectPeers {
 #[derive(Clone, Debug)]
 pub struct Rpc {
     pub node: Text,
-    /// `GET`, `POST`, `PUT` or `PATCH`.
-    pub method: &'static str,
+    pub method: Method,
     pub path: Text,
     pub body: Option<Data>,
     /// `None`: any of 200 to 299.

@@ -2,14 +2,15 @@
 
 use super::Reader;
 use super::fields::Slot;
+use crate::host::http::Method;
 use crate::scenario::diagnostic::listed;
 use crate::scenario::grammar::{ACTIVATE, BAKE, EXEC, PEERS, REACH, RPC};
 use crate::scenario::model::{Activate, Bake, ConnectPeers, Exec, Output, Reach, Rpc};
 use crate::scenario::source::Span;
 use crate::scenario::yaml::Content;
 
-const METHODS: [(&str, &str); 4] =
-    [("get", "GET"), ("post", "POST"), ("put", "PUT"), ("patch", "PATCH")];
+const METHODS: [(&str, Method); 4] =
+    [("get", Method::Get), ("post", Method::Post), ("put", Method::Put), ("patch", Method::Patch)];
 
 impl Reader {
     pub(super) fn reach(&mut self, slot: Slot<'_>, key: Span) -> Option<Reach> {

@@ -203,7 +203,7 @@ steps:
         matches!(&exited.action, Action::Exited(exited) if matches!(&exited.wanted, ExitWanted::Signal(signal) if signal.literal() == Some("9")))
     );
     let Action::Rpc(rpc) = &rpc.action else { panic!("an rpc") };
-    assert_eq!(rpc.method, "POST");
+    assert_eq!(rpc.method, crate::host::http::Method::Post);
     let Some(Data::Object(body)) = &rpc.body else { panic!("an object") };
     assert!(matches!(&body[0].1, Data::Text(text) if text.literal() == Some("1")));
     assert_eq!(body[1].1, Data::Number(Number::from(1)));

@@ -271,7 +271,7 @@ fn acts(action: &Action) -> bool {
     use crate::scenario::model::Act;
     match action {
         Action::Lifecycle(lifecycle) => lifecycle.act != Act::Ready,
-        Action::Rpc(rpc) => rpc.method != "GET",
+        Action::Rpc(rpc) => rpc.method != crate::harness::Method::Get,
         Action::Signal { .. }
         | Action::Activate(_)
         | Action::Bake(_)
