@@ -123,6 +123,11 @@ pub fn spawn_to_first_line(signal: Signal) -> Result<[Duration; 2], Failure> {
     Ok([ready, begun.elapsed()])
 }
 
+/// Spawns an emitter and ends it.
+pub fn spawn_and_end(signal: Signal) -> Result<(), Failure> {
+    Bare::spawn(Emission { hold: true, ..Emission::default() })?.end(signal)
+}
+
 /// What one would write first: a `String` and a whole `Value` for each line, one message for each event, and a list of
 /// waits that are asked one by one.
 pub fn first_try(

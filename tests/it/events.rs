@@ -4,7 +4,7 @@ use tribunal::daemon::ExitStatus;
 use tribunal::event::Seq;
 use tribunal::harness::WaitError;
 
-use crate::support::{TIMEOUT, create, with_harness};
+use crate::support::{TIMEOUT, assert_dies, create, with_harness};
 
 #[test]
 fn an_event_written_just_before_the_exit_satisfies_its_waiter_every_time() {
@@ -121,6 +121,7 @@ fn what_an_escaped_grandchild_writes_is_recorded_as_late_and_delays_nobody() {
                 nix::sys::signal::Signal::SIGKILL,
             )
             .unwrap();
+            assert_dies(pid);
         }
     });
 }

@@ -223,7 +223,10 @@ impl actix::Handler<LineSeen> for Daemon {
     fn handle(&mut self, seen: LineSeen, ctx: &mut Context<Self>) {
         match seen.what {
             Seen::Ready => self.became_ready(seen.incarnation, ctx),
-            Seen::AddressInUse if !self.lifecycle.is_ready() => {
+            // A daemon that counts as ready when it is spawned has not shown that it listens.
+            Seen::AddressInUse
+                if !self.lifecycle.is_ready() || matches!(self.spec.ready, Readiness::Spawned) =>
+            {
                 self.address_in_use = Some(seen.incarnation);
             }
             Seen::AddressInUse => {}

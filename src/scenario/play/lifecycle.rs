@@ -319,7 +319,7 @@ impl Deed<'_> {
         let cut_short = CutShort(Some(&self.handle));
         self.handle.pause().await?;
         tokio::time::sleep(lasting).await;
-        cut_short.end();
+        cut_short.disarm();
         match self.handle.resume().await {
             // It has not outlived the pause: nobody is left to go on.
             Ok(_) | Err(CommandError::Refused { refused: Refused::NotRunning { .. }, .. }) => {}
@@ -333,7 +333,7 @@ impl Deed<'_> {
 struct CutShort<'h>(Option<&'h Handle>);
 
 impl CutShort<'_> {
-    fn end(mut self) {
+    fn disarm(mut self) {
         self.0 = None;
     }
 }
