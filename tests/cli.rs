@@ -347,3 +347,19 @@ fn a_log_filter_that_is_wrong_is_told_and_passed_over() {
     let ran = Ran::of(command.output().expect("runs")).exits(0);
     assert!(ran.err.contains("the log filter `=[=` is ignored"), "{}", ran.err);
 }
+
+#[test]
+fn ten_thousand_nested_brackets_are_an_error_with_its_place() {
+    let folder = Folder::new();
+    let deep = format!("{}1{} == 1", "(".repeat(10_000), ")".repeat(10_000));
+    let text = format!(
+        "daemons:\n  a: {{ kind: process, command: [true] }}\nsteps:\n  - start: a\n  - expect: {{ from: a, event: x, where: \"{deep}\" }}\n"
+    );
+    folder.write("deep.yaml", text);
+    for command in ["check", "run"] {
+        let ran = folder.run(&[command, "deep.yaml"]);
+        assert_eq!(ran.code, Some(3), "{}", ran.err);
+        assert!(ran.err.contains("deep.yaml:5:"), "{}", ran.err);
+        assert!(!ran.err.contains("panicked"), "{}", ran.err);
+    }
+}
