@@ -31,6 +31,8 @@ fn with_strays(folder: &Path, options: &str) -> String {
     );
     let text = DOUBLE_BAKING.replacen("daemons:\n", &daemon, 1);
     let text = text.replacen("steps:\n", "steps:\n  - start: stray\n", 1);
+    // It stays in the middle until it is ended from outside.
+    let text = text.replacen("  - mark: watching\n", "  - mark: watching\n  - sleep: 1h\n", 1);
     format!("{text}finally:\n  - log: goodbye\n  - exec: {{ command: [sleep, \"$pause\"], within: 1h }}\n")
         .replacen("timeout: 2m\n", "timeout: 2m\nvars: { pause: 0 }\n", 1)
 }
@@ -165,7 +167,7 @@ fn command(folder: &Path) -> Command {
 /// In the middle: two nodes run, one is dead, the accuser has just begun.
 fn in_the_middle(options: &str, arguments: &[&str]) -> Run {
     let mut run = Run::start(|folder| with_strays(folder, options), arguments);
-    run.says("mark: watching");
+    run.says("sleep: 1h");
     run
 }
 

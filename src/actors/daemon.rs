@@ -33,7 +33,7 @@ use super::event_bus::{Append, EventBus, LogEnd};
 use super::event_pipe::EventPipe;
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::lifecycle::{Action, Fact, Lifecycle, Request, State};
-use crate::daemon::{DaemonSpec, ExitReason, Incarnation};
+use crate::daemon::{DaemonSpec, ExitCause, ExitReason, Incarnation};
 use crate::event::Seq;
 use crate::event::waiters::WaiterId;
 use crate::host::guardian::Guardian;
@@ -114,6 +114,12 @@ pub(crate) struct Daemon {
     /// Preparation, back-off or grace under way.
     pending: Option<SpawnHandle>,
     grace: Duration,
+    /// When SIGKILL follows the SIGTERM that is on its way.
+    grace_until: Option<Instant>,
+    /// The newest incarnation that was told to be ready.
+    announced: Incarnation,
+    /// The test has run it again itself: its next death is judged with a fresh budget, by the present policy.
+    fresh_budget: bool,
     /// The next incarnation answers a death, not the test.
     restarting_by_policy: bool,
     /// Said before it was ready that its address is in use.
@@ -159,6 +165,9 @@ impl Daemon {
             settlers: Vec::new(),
             pending: None,
             grace,
+            grace_until: None,
+            announced: Incarnation::default(),
+            fresh_budget: false,
             restarting_by_policy: false,
             address_in_use: None,
             tried_again: false,
@@ -198,12 +207,23 @@ impl Daemon {
         self.signal(nix_signal::TERM);
         // A stopped process gets its SIGTERM only when it goes on.
         self.signal(nix_signal::CONT);
+        self.grace_until = None;
+        self.arm_grace(ctx);
+    }
+
+    /// SIGKILL after the grace, or earlier if that had been said before.
+    fn arm_grace(&mut self, ctx: &mut Context<Self>) {
+        self.cancel_pending(ctx);
+        let now = Instant::now();
+        let latest = now + self.grace.min(LONGEST_GRACE);
+        let until = self.grace_until.map_or(latest, |until| until.min(latest));
+        self.grace_until = Some(until);
         let incarnation = self.lifecycle.incarnation();
-        let grace = self.grace;
-        self.pending = Some(ctx.run_later(grace, move |daemon, ctx| {
-            daemon.pending = None;
-            daemon.observe(Fact::GraceOver { incarnation }, ctx);
-        }));
+        self.pending =
+            Some(ctx.run_later(until.saturating_duration_since(now), move |daemon, ctx| {
+                daemon.pending = None;
+                daemon.observe(Fact::GraceOver { incarnation }, ctx);
+            }));
     }
 
     fn kill(&mut self) {
@@ -238,11 +258,15 @@ impl Daemon {
     fn cancel(&mut self, ctx: &mut Context<Self>) {
         self.cancel_pending(ctx);
         self.restarting_by_policy = false;
+        self.refuse_starters();
+        self.close(Vec::new(), None);
+    }
+
+    fn refuse_starters(&mut self) {
         for starter in self.starters.drain(..) {
             // Who asked may have gone on.
             let _ = starter.send(Err(CommandError::Cancelled { daemon: self.spec.name.clone() }));
         }
-        self.close(Vec::new(), None);
     }
 
     fn append(&self, event: &'static str, value: Value, reply: Option<oneshot::Sender<Seq>>) {
@@ -263,6 +287,9 @@ impl Daemon {
         });
     }
 }
+
+/// No grace is longer, so that adding one to a time cannot overflow.
+const LONGEST_GRACE: Duration = Duration::from_hours(365 * 24);
 
 /// Signal numbers that the lifecycle's actions mean (signal(7)).
 mod nix_signal {
@@ -316,6 +343,8 @@ impl Handler<Order> for Daemon {
         match request {
             Request::Run | Request::Restart => {
                 self.tried_again = false;
+                self.restarting_by_policy = false;
+                self.fresh_budget = true;
                 self.starters.push(reply);
             }
             Request::Terminate | Request::Kill | Request::Crash { .. } | Request::Shutdown
@@ -331,6 +360,11 @@ impl Handler<Order> for Daemon {
         }
         if action == Action::Kill {
             self.cancel_pending(ctx);
+        } else if request == Request::Shutdown
+            && matches!(self.lifecycle.state(), State::Ending { cause: ExitCause::Terminate, .. })
+            && action == Action::Nothing
+        {
+            self.arm_grace(ctx);
         }
         self.carry_out(action, ctx);
         self.show_state();

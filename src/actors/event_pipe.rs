@@ -190,7 +190,13 @@ impl EventPipe {
 
     /// Reads once and sends what that completes, unless a batch is still with the bus.
     fn read(&mut self, ctx: &mut Context<Self>) {
-        if self.in_flight || self.closed {
+        if self.in_flight {
+            return;
+        }
+        if self.closed {
+            if self.draining.is_some() {
+                self.finish_drain(ctx);
+            }
             return;
         }
         let Some(source) = &mut self.source else {
@@ -222,6 +228,8 @@ impl EventPipe {
         let Some(piece) = self.pieces.pop_front() else {
             if self.draining.is_some() {
                 self.read(ctx);
+            } else if self.closed && self.late {
+                ctx.stop();
             } else {
                 self.await_readable(ctx);
             }

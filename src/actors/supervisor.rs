@@ -12,7 +12,7 @@ use super::event_bus::{EventBus, Introduce};
 use super::latch::PanicGuard;
 use crate::daemon::lifecycle::Request;
 use crate::daemon::restart::{RestartTracker, Verdict};
-use crate::daemon::{DaemonName, DaemonSpec};
+use crate::daemon::{DaemonName, DaemonSpec, RestartPolicy};
 
 #[derive(Debug)]
 pub(crate) struct Supervisor {
@@ -51,19 +51,24 @@ impl Supervisor {
         }
         let (kind, envelope) = (spec.kind, spec.envelope.clone());
         self.bus.do_send(Introduce { daemon: name.clone(), kind, envelope });
-        let restarts = self.tracker(&spec);
+        let restarts = self.tracker(&name, spec.restart.clone(), spec.success.clone());
         let judge = ctx.address().recipient();
         let (daemon, status) = Daemon::new(spec, self.bus.clone(), judge, self.around.clone());
         self.roster.insert(name, Entry { daemon: daemon.start(), restarts });
         Ok(status)
     }
 
-    fn tracker(&self, spec: &DaemonSpec) -> RestartTracker {
+    fn tracker(
+        &self,
+        daemon: &DaemonName,
+        policy: RestartPolicy,
+        success: Vec<i32>,
+    ) -> RestartTracker {
         // Each daemon draws from a sequence of its own, whatever the others do.
-        let own = spec.name.as_str().bytes().fold(self.seed, |seed, byte| {
+        let own = daemon.as_str().bytes().fold(self.seed, |seed, byte| {
             (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
-        RestartTracker::new(spec.restart.clone(), spec.success.clone(), own)
+        RestartTracker::new(policy, success, own)
     }
 }
 
@@ -102,18 +107,11 @@ impl Handler<Command> for Supervisor {
 
     fn handle(&mut self, command: Command, _: &mut Context<Self>) {
         let Command { daemon, order } = command;
-        let tracker = order.spec.as_deref().map(|spec| self.tracker(spec));
-        let Some(entry) = self.roster.get_mut(&daemon) else {
+        let Some(entry) = self.roster.get(&daemon) else {
             // Who asked may have gone on.
             let _ = order.reply.send(Err(CommandError::Unknown { daemon }));
             return;
         };
-        match (tracker, order.request) {
-            (Some(tracker), _) => entry.restarts = tracker,
-            // Whoever runs it again by hand gives it a fresh budget.
-            (None, Request::Run | Request::Restart) => entry.restarts.reset(),
-            (None, _) => {}
-        }
         entry.daemon.do_send(order);
     }
 }
@@ -122,6 +120,11 @@ impl Handler<Judge> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, judge: Judge, _: &mut Context<Self>) {
+        let fresh =
+            judge.fresh.map(|(policy, success)| self.tracker(&judge.daemon, policy, success));
+        if let (Some(entry), Some(tracker)) = (self.roster.get_mut(&judge.daemon), fresh) {
+            entry.restarts = tracker;
+        }
         let verdict = match self.roster.get_mut(&judge.daemon) {
             Some(entry) if !self.shutting_down => entry.restarts.decide(judge.exit, Instant::now()),
             _ => Verdict::Final,

@@ -273,7 +273,8 @@ impl Waiters {
         all
     }
 
-    fn is_hopeless(&self, wait: &Wait) -> bool {
+    /// Whether all that it could wait for is finally dead.
+    pub fn is_hopeless(&self, wait: &Wait) -> bool {
         wait.sources.iter().all(|(daemon, _)| self.finally_dead.contains(daemon))
     }
 }

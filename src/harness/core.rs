@@ -15,7 +15,7 @@ use crate::actors::command::CommandError;
 use crate::actors::daemon::{DaemonStatus, Order, Surroundings, pipe_path};
 use crate::actors::event_bus::{EventBus, LogEnd, Survey, Surveyed, Write};
 use crate::actors::supervisor::{Command, Create, Settle, Supervisor};
-use crate::daemon::lifecycle::Request;
+use crate::daemon::lifecycle::{Request, State};
 use crate::daemon::{DaemonName, DaemonSpec, Incarnation};
 use crate::harness::Done;
 use crate::host::marker::RunId;
@@ -110,8 +110,8 @@ impl Core {
         let daemons = self.lock_daemons();
         let incarnation = daemons.get(daemon).map_or(Incarnation(1), |status| {
             let status = status.borrow();
-            let is_dead = status.pid.is_none();
-            if is_dead { status.incarnation.next() } else { status.incarnation }
+            let is_there = status.pid.is_some() || matches!(status.state, State::Preparing { .. });
+            if is_there { status.incarnation } else { status.incarnation.next() }
         });
         pipe_path(&self.around.temp_dir, daemon.as_str(), incarnation)
     }

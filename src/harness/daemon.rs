@@ -10,7 +10,7 @@ use super::observe::{self, EventReceiver};
 use super::{InitError, Unfulfilled, WaitError, WaitFor, Wanted};
 use crate::actors::command::{CommandError, Done};
 use crate::actors::daemon::DaemonStatus;
-use crate::daemon::lifecycle::{Refused, Request};
+use crate::daemon::lifecycle::{Refused, Request, State};
 use crate::daemon::{DEFAULT_GRACE, DEFAULT_TIMEOUT, DaemonName, DaemonSpec, ExitReason};
 use crate::event::waiters::Test;
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
@@ -192,7 +192,16 @@ impl Daemon {
 
     /// As [`wait_for_ready`](Self::wait_for_ready), at most this long.
     pub async fn wait_for_ready_within(&self, timeout: Duration) -> Result<Event, WaitError> {
-        self.lifecycle(lifecycle_names::READY, self.first().unwrap_or_default(), timeout).await
+        // Taken first: what is told ready after the status was read comes after it.
+        let now = self.mark();
+        let status = self.status();
+        let from = match status.state {
+            State::NeverRun => Seq::default(),
+            State::Running { .. } => status.first.unwrap_or_default(),
+            // The incarnation that was ready is not the one that is waited for.
+            _ => now,
+        };
+        self.lifecycle(lifecycle_names::READY, from, timeout).await
     }
 
     /// Waits until it has exited, at once if it has since `since`. The payload has `code`, `signal`, `cause`, `verdict`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tribunal::daemon::ExitStatus;
 use tribunal::harness::Grace;
 
-use crate::support::{TIMEOUT, assert_dies, create, is_alive, with_harness};
+use crate::support::{TIMEOUT, assert_dies, create, is_alive, spec, with_harness};
 
 #[test]
 fn a_daemon_that_ignores_sigterm_is_killed_after_the_grace() {
@@ -74,4 +74,44 @@ fn dropping_the_harness_kills_what_it_started() {
         daemon.run().await.unwrap().pid.unwrap()
     });
     assert!(!is_alive(pid));
+}
+
+#[test]
+fn half_a_line_on_a_pipe_that_was_closed_early_delays_no_death() {
+    with_harness(|harness| async move {
+        let script = "printf hello; exec 1>&-; echo up >&2; sleep 1000";
+        let mut spec = spec("closing", &[]);
+        spec.command = tribunal::daemon::CommandLine::new(["sh", "-c", script]);
+        let line = regex::Regex::new("^up$").unwrap();
+        spec.ready = tribunal::daemon::Readiness::Stdout(line);
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        daemon.wait_for_ready().await.unwrap();
+        harness.settle().await;
+        let done = tokio::time::timeout(TIMEOUT, daemon.kill()).await.expect("it ends");
+        assert!(done.unwrap().is_some());
+        let seen = harness.survey().await;
+        assert!(seen.daemons[daemon.name()].last_lines.contains(&"hello".to_owned()));
+    });
+}
+
+#[test]
+fn a_shutdown_does_not_wait_for_a_longer_grace_that_is_running() {
+    crate::support::block_on(async {
+        let harness = tribunal::harness::Harness::builder().start().await.unwrap();
+        let verbs = ["ignore-term", "event", "up.v0", "1", "forever"];
+        let daemon = create(&harness, "stubborn", &verbs).await;
+        let up = daemon.wait_for("up.v0");
+        daemon.run().await.unwrap();
+        up.within(TIMEOUT).await.unwrap();
+        let hour = Grace(Duration::from_hours(1));
+        let slow = tokio::spawn({
+            let daemon = daemon.clone();
+            async move { daemon.terminate(hour).await }
+        });
+        tokio::task::yield_now().await;
+        let down = harness.shutdown_within(Duration::from_millis(50), std::future::pending());
+        tokio::time::timeout(TIMEOUT, down).await.expect("it ends").unwrap();
+        assert!(slow.await.unwrap().is_ok());
+    });
 }

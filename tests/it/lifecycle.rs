@@ -178,3 +178,59 @@ fn ready_is_sticky_and_only_the_incarnation_itself_can_say_it() {
         assert!(daemon.wait_for_ready().await.unwrap().seq > first.seq);
     });
 }
+
+#[test]
+fn a_restart_that_a_terminate_overtakes_is_answered() {
+    with_harness(|harness| async move {
+        let verbs = ["on-term", "flood", "20000000", "event", "up.v0", "1", "forever"];
+        let daemon = create(&harness, "overtaken", &verbs).await;
+        let up = daemon.wait_for("up.v0");
+        daemon.run().await.unwrap();
+        up.within(TIMEOUT).await.unwrap();
+        let restart = daemon.restart_as(None, None);
+        let terminate = daemon.terminate(Grace(TIMEOUT));
+        let (restart, terminate) =
+            tokio::time::timeout(TIMEOUT, async { tokio::join!(restart, terminate) })
+                .await
+                .expect("both are answered");
+        assert!(matches!(restart, Err(CommandError::Cancelled { .. })), "{restart:?}");
+        terminate.unwrap();
+    });
+}
+
+#[test]
+fn readiness_of_a_dead_incarnation_is_not_that_of_the_next() {
+    with_harness(|harness| async move {
+        let mut spec = spec("next", &["event", "up.v0", "1", "forever"]);
+        spec.restart = policy(RestartRule::Always, 5);
+        spec.restart.backoff.initial = Duration::from_millis(200);
+        let name = "up.v0".into();
+        spec.ready = tribunal::daemon::Readiness::Event { name, predicate: None };
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        daemon.wait_for_ready().await.unwrap();
+        daemon.crash().await.unwrap();
+        assert_eq!(daemon.wait_for_ready().await.unwrap().incarnation.0, 2);
+        daemon.kill().await.unwrap();
+        assert!(daemon.wait_for_ready().await.is_err());
+    });
+}
+
+#[test]
+fn a_restart_during_a_back_off_leaves_no_timer_behind() {
+    with_harness(|harness| async move {
+        let mut spec = spec("hurried", &["exit", "1"]);
+        spec.restart = policy(RestartRule::OnFailure, 5);
+        spec.restart.backoff.initial = Duration::from_millis(300);
+        let daemon = harness.create(spec).await.unwrap();
+        daemon.run().await.unwrap();
+        daemon.wait_for_exit(Seq::default(), TIMEOUT).await.unwrap();
+        let again = daemon.restart_as(None, None).await.unwrap();
+        assert_eq!(again.incarnation.0, 2);
+        let restarted = daemon.wait_for("tribunal.restarted").since(Seq::default());
+        let exit = daemon.wait_for_exit(again.position, TIMEOUT).await.unwrap();
+        assert_eq!(exit.incarnation.0, 2);
+        // The third is the policy's, and the first to be told as such.
+        assert_eq!(restarted.within(TIMEOUT).await.unwrap().incarnation.0, 3);
+    });
+}

@@ -12,7 +12,7 @@ use crate::actors::event_bus::{Close, Death};
 use crate::actors::event_pipe::{Drain, EventPipe};
 use crate::daemon::lifecycle::{Action, Fact, State};
 use crate::daemon::restart::Verdict;
-use crate::daemon::{DaemonName, ExitCause, ExitReason};
+use crate::daemon::{DaemonName, ExitCause, ExitReason, RestartPolicy};
 use crate::event::lifecycle_names;
 use crate::host::ports;
 
@@ -22,6 +22,8 @@ use crate::host::ports;
 pub(crate) struct Judge {
     pub(crate) daemon: DaemonName,
     pub(crate) exit: ExitReason,
+    /// The policy and the success codes to judge by from now on, with a fresh budget.
+    pub(crate) fresh: Option<(RestartPolicy, Vec<i32>)>,
     pub(crate) reply: oneshot::Sender<Verdict>,
 }
 
@@ -95,7 +97,9 @@ impl Daemon {
             return;
         }
         let (reply, verdict) = oneshot::channel();
-        self.judge.do_send(Judge { daemon: self.spec.name.clone(), exit, reply });
+        let fresh = std::mem::take(&mut self.fresh_budget)
+            .then(|| (self.spec.restart.clone(), self.spec.success.clone()));
+        self.judge.do_send(Judge { daemon: self.spec.name.clone(), exit, fresh, reply });
         // Without a supervisor nothing restarts anything.
         let verdict = async move { verdict.await.unwrap_or(Verdict::Final) };
         ctx.spawn(verdict.into_actor(self).map(move |verdict, daemon, ctx| {
@@ -172,6 +176,10 @@ impl Daemon {
             }
             action if action.is_final() => self.close(Vec::new(), None),
             _ => {}
+        }
+        if action.is_final() {
+            // A restart that somebody else's terminate has overtaken.
+            self.refuse_starters();
         }
         self.show_state();
         self.carry_out(action, ctx);

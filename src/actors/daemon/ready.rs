@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Daemon;
 use crate::actors::event_bus::Register;
-use crate::daemon::lifecycle::Fact;
+use crate::daemon::lifecycle::{Fact, State};
 use crate::daemon::{ExitStatus, Incarnation, Readiness};
 use crate::event::waiters::{Test, Wait, subject};
 use crate::event::{Event, NamePattern, lifecycle_names};
@@ -99,10 +99,14 @@ impl Daemon {
     }
 
     pub(super) fn became_ready(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) {
-        let is_news = incarnation == self.lifecycle.incarnation()
-            && self.lifecycle.is_alive()
-            && !self.lifecycle.is_ready();
-        if is_news {
+        // It may say so with its last words, which are read before its death is told.
+        let is_there = matches!(
+            self.lifecycle.state(),
+            State::Running { .. } | State::Ending { .. } | State::Draining { .. }
+        );
+        let is_news = incarnation == self.lifecycle.incarnation() && incarnation != self.announced;
+        if is_there && is_news {
+            self.announced = incarnation;
             self.observe(Fact::Ready { incarnation }, ctx);
             self.append(lifecycle_names::READY, json!({ "incarnation": incarnation }), None);
         }

@@ -15,7 +15,7 @@ use crate::actors::command::{CommandError, Done};
 use crate::actors::event_bus::Open;
 use crate::actors::event_pipe::{EventPipe, LineSeen, Role, Seen, Source, Watch};
 use crate::cause::chain;
-use crate::daemon::lifecycle::Fact;
+use crate::daemon::lifecycle::{Fact, State};
 use crate::daemon::{CommandLine, EventSource, ExitStatus, Incarnation, Preparation, Readiness};
 use crate::event::lifecycle_names;
 use crate::host::exec::{self, Execution};
@@ -34,6 +34,8 @@ static ADDRESS_IN_USE: LazyLock<Regex> = LazyLock::new(|| {
 
 impl Daemon {
     pub(super) fn prepare(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) {
+        // An explicit restart may have come before the back-off was over.
+        self.cancel_pending(ctx);
         let around = self.around.clone();
         let daemon = self.spec.name.clone();
         let preparation = self.spec.preparation.clone();
@@ -149,6 +151,12 @@ impl Daemon {
 
     fn spawned(&mut self, incarnation: Incarnation, ctx: &mut Context<Self>) {
         let name = self.spec.name.clone();
+        if self.lifecycle.state() != (State::Preparing { incarnation }) {
+            // The run was called off meanwhile: dropping the process kills and reaps it.
+            self.process = None;
+            self.pipes.clear();
+            return;
+        }
         let Some(pid) = self.process.as_ref().map(process::Process::pid) else {
             return;
         };
@@ -196,6 +204,13 @@ impl Daemon {
     ) {
         tracing::error!(daemon = %self.spec.name, %incarnation, %error, "not spawned");
         let reason = chain(&error);
+        self.restarting_by_policy = false;
+        // The policy wanted to answer the last death, and has not.
+        self.status.send_modify(|status| {
+            if let Some(last) = status.incarnations.last_mut() {
+                last.restarted = false;
+            }
+        });
         self.observe(Fact::SpawnFailed { incarnation }, ctx);
         self.close(Vec::new(), Some(reason));
         let mut error = Some(error);

@@ -123,7 +123,11 @@ impl EventBus {
         match job.purpose {
             Purpose::Judge { id, .. } if !self.ports.contains_key(&id) => None,
             Purpose::Judge { id, mut wait } => match scanned {
-                Ok(Some(scanned)) => match judge(&mut wait, &scanned) {
+                Ok(Some(scanned)) if scanned.entry.first >= self.too_late(id) => {
+                    self.go_live(id, wait, ctx);
+                    None
+                }
+                Ok(Some(scanned)) => match judge(&mut wait, &scanned, self.too_late(id)) {
                     Some(event) => {
                         self.resolve(id, event);
                         None
@@ -153,6 +157,11 @@ impl EventBus {
         }
     }
 
+    /// The first position that comes after the wait's deadline.
+    fn too_late(&self, id: WaiterId) -> Seq {
+        self.ports.get(&id).and_then(|port| port.expired).unwrap_or(Seq(u64::MAX))
+    }
+
     fn fail_unreadable(&mut self, id: WaiterId, error: &RecordError) {
         if let Some(port) = self.take_port(id) {
             port.fail(Why::Recording { reason: error.to_string() }, None);
@@ -166,11 +175,12 @@ fn origin<'a>(daemon: &'a DaemonName, scanned: &Scanned) -> Origin<'a> {
 }
 
 /// Offers a batch of history to a wait, in order; the event that ends it.
-fn judge(wait: &mut Wait, scanned: &Scanned) -> Option<Event> {
+fn judge(wait: &mut Wait, scanned: &Scanned, too_late: Seq) -> Option<Event> {
     let (daemon, _) = wait.sources.get(scanned.source)?.clone();
     let origin = origin(&daemon, scanned);
     let mut sections = Sections::default();
-    scanned.records().find_map(|(seq, record)| {
+    let in_time = scanned.records().take_while(|(seq, _)| *seq < too_late);
+    in_time.into_iter().find_map(|(seq, record)| {
         let content = record.content.as_ref().ok()?;
         if !wait.event.matches(content.name.as_str()) {
             return None;

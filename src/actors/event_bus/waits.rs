@@ -54,8 +54,8 @@ pub(super) struct Port {
     reply: Reply,
     after: Duration,
     deadline: Instant,
-    /// The deadline passed while history was still being scanned.
-    pub(super) expired: bool,
+    /// The deadline passed while history was still being scanned: where the log ended then. What came later is too late.
+    pub(super) expired: Option<Seq>,
     pub(super) sources: Vec<(DaemonName, Seq)>,
     pub(super) event: NamePattern,
     pub(super) bound: Option<Bound>,
@@ -93,7 +93,7 @@ impl Handler<Register> for EventBus {
             reply,
             after: timeout,
             deadline,
-            expired: false,
+            expired: timeout.is_zero().then(|| self.next_seq()),
             sources: wait.sources.clone(),
             event: wait.event.clone(),
             bound,
@@ -176,7 +176,8 @@ impl EventBus {
 
     /// The wait has seen all history: from now on it is offered what comes, unless nothing can come.
     pub(super) fn go_live(&mut self, id: WaiterId, wait: Wait, ctx: &mut Context<Self>) {
-        if self.ports.get(&id).is_some_and(|port| port.expired) {
+        let expired = self.ports.get(&id).is_some_and(|port| port.expired.is_some());
+        if expired && !self.waiters.is_hopeless(&wait) {
             self.time_out(id, ctx);
         } else if let Err(wait) = self.waiters.insert(id, wait) {
             self.fail_as_dead(id, &wait, ctx);
@@ -222,6 +223,7 @@ impl EventBus {
 
     fn pass_deadlines(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
+        let end = self.next_seq();
         while let Some((deadline, id)) = self.deadlines.first().copied()
             && deadline <= now
         {
@@ -229,7 +231,7 @@ impl EventBus {
             let scanning = self.is_scanning(id);
             match self.ports.get_mut(&id) {
                 // Its history decides first: the order of events must, not the speed of the scan.
-                Some(port) if scanning => port.expired = true,
+                Some(port) if scanning => port.expired = Some(end),
                 Some(_) => self.time_out(id, ctx),
                 None => {}
             }

@@ -10,6 +10,7 @@ use super::track::StepId;
 use super::trouble::{Place, Trouble};
 use super::vacuity::{Watch, unknown_throughout};
 use crate::event::Event;
+use crate::harness::WaitError;
 use crate::scenario::model::{Never, Since, Until};
 use crate::scenario::result::FailureKind;
 
@@ -45,6 +46,7 @@ impl Branch {
         stage.harness.settle().await;
         match pattern.look_back(stage).await {
             Ok(event) => Err(unexpected(&pattern, &event)),
+            Err(error @ WaitError::Unreadable { .. }) => Err(error.into()),
             Err(error) => match unknown_throughout(&pattern, &error) {
                 Some(trouble) => stage.proves_nothing(trouble),
                 None => Ok(()),
@@ -73,6 +75,7 @@ impl Branch {
         match pattern.look_back(stage).await {
             Ok(event) if event.seq < ended.seq => return Err(unexpected(pattern, &event)),
             Ok(_) => {}
+            Err(error @ WaitError::Unreadable { .. }) => return Err(error.into()),
             Err(error) => {
                 if let Some(trouble) = unknown_throughout(pattern, &error) {
                     stage.proves_nothing(trouble)?;
@@ -165,6 +168,7 @@ impl Invariants {
         for (place, pattern) in &self.watched {
             match pattern.look_back(stage).await {
                 Ok(event) => return Err(violation(pattern, &event, place)),
+                Err(error @ WaitError::Unreadable { .. }) => return Err(error.into()),
                 Err(error) => {
                     if let Some(trouble) = unknown_throughout(pattern, &error) {
                         stage.proved_nothing(trouble.at(place));

@@ -15,9 +15,13 @@ use crate::scenario::result::{
     Cause, DaemonResult, DaemonState, Exit, FailureKind, IncarnationResult, Outcome, ScenarioResult,
 };
 
+/// How long reading what the pipes hold may take at the end.
+const SETTLING: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// Writes down how the play ended; the daemons still live.
 pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut ScenarioResult) {
-    stage.harness.settle().await;
+    // Bounded, as everything: a harness that does not settle must not keep the play from ending.
+    let _ = tokio::time::timeout(SETTLING, stage.harness.settle()).await;
     let survey = stage.harness.survey().await;
     let trouble = match ended {
         Ended::InTrouble(trouble) => Some(trouble),
