@@ -1,6 +1,6 @@
 //! What all branches of a play share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,8 @@ pub(super) struct Stage<'a> {
     listener: &'a dyn Listener,
     marks: RefCell<HashMap<String, Seq>>,
     warnings: RefCell<BTreeSet<String>>,
+    /// Steps are no longer noted one by one.
+    elided: Cell<bool>,
     /// What would let the scenario pass without proving anything; the first is the failure under `strict`.
     vacuous: RefCell<Vec<Trouble>>,
     watched: RefCell<Vec<Watch>>,
@@ -56,6 +58,7 @@ impl<'a> Stage<'a> {
             listener,
             marks: RefCell::default(),
             warnings: RefCell::default(),
+            elided: Cell::default(),
             vacuous: RefCell::default(),
             watched: RefCell::default(),
             faults: RefCell::default(),
@@ -88,9 +91,11 @@ impl<'a> Stage<'a> {
 
     pub(super) fn note_step(&self, path: &str, verb: &str, outcome: &str, detail: &str) {
         if self.track.is_full() && outcome != "failed" {
-            self.warn(
-                "a long loop: of the steps after the first 20,000 only the newest round is listed",
-            );
+            if !self.elided.replace(true) {
+                let text =
+                    "a long loop: of what follows only the newest round is listed".to_owned();
+                self.harness.note(What::Text { text });
+            }
             return;
         }
         let mut more = serde_json::Map::new();
