@@ -156,12 +156,6 @@ impl RestartTracker {
         Verdict::Restart { after }
     }
 
-    /// A fresh budget: for a daemon that the test runs again itself.
-    pub fn reset(&mut self) {
-        self.restarted.clear();
-        self.in_row = 0;
-    }
-
     fn forget_old(&mut self, now: Instant) {
         let old = |death: &Death| now.saturating_duration_since(death.at) > self.policy.window;
         while self.restarted.front().is_some_and(old) {

@@ -87,7 +87,7 @@ fn half_a_line_on_a_pipe_that_was_closed_early_delays_no_death() {
         let daemon = harness.create(spec).await.unwrap();
         daemon.run().await.unwrap();
         daemon.wait_for_ready().await.unwrap();
-        harness.settle().await;
+        tokio::time::timeout(TIMEOUT, harness.settle()).await.expect("it settles");
         let done = tokio::time::timeout(TIMEOUT, daemon.kill()).await.expect("it ends");
         assert!(done.unwrap().is_some());
         let seen = harness.survey().await;

@@ -234,3 +234,23 @@ fn a_restart_during_a_back_off_leaves_no_timer_behind() {
         assert_eq!(restarted.within(TIMEOUT).await.unwrap().incarnation.0, 3);
     });
 }
+
+#[test]
+fn only_a_run_that_was_accepted_gives_a_fresh_restart_budget() {
+    with_harness(|harness| async move {
+        let mut spec = spec("budgeted", &["event", "up.v0", "1", "forever"]);
+        spec.restart = policy(RestartRule::OnFailure, 1);
+        let daemon = harness.create(spec.clone()).await.unwrap();
+        daemon.run().await.unwrap();
+        let first = daemon.crash().await.unwrap().position;
+        daemon.wait_for("up.v0").since(first).within(TIMEOUT).await.unwrap();
+        assert!(daemon.run_as(spec).await.is_err(), "it runs");
+        let second = daemon.crash().await.unwrap().position;
+        let gave_up = daemon.wait_for("tribunal.gave_up").since(second);
+        gave_up.within(TIMEOUT).await.unwrap();
+        daemon.run().await.unwrap();
+        let third = daemon.crash().await.unwrap().position;
+        let up = daemon.wait_for("up.v0").since(third).within(TIMEOUT).await.unwrap();
+        assert_eq!(up.incarnation.0, 4);
+    });
+}

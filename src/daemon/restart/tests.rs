@@ -118,17 +118,6 @@ fn the_same_seed_gives_the_same_delays_and_another_one_others() {
 }
 
 #[test]
-fn a_reset_gives_a_fresh_budget() {
-    let policy = RestartPolicy { max_restarts: 1, ..policy(RestartRule::OnFailure) };
-    let mut tracker = RestartTracker::new(policy, vec![0], 1);
-    let now = Instant::now();
-    assert!(matches!(tracker.decide(failure(), now), Verdict::Restart { .. }));
-    tracker.reset();
-    assert!(matches!(tracker.decide(failure(), now), Verdict::Restart { .. }));
-    assert!(matches!(tracker.decide(failure(), now), Verdict::GaveUp { .. }));
-}
-
-#[test]
 fn senseless_factors_still_give_a_delay_within_the_cap() {
     let max = Duration::from_secs(5);
     for factor in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -3.0, 0.0, f64::MAX] {
