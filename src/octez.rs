@@ -10,7 +10,7 @@ mod node;
 mod sink;
 
 pub use self::accuser::AccuserOptions;
-pub use self::client::{ActivateOptions, BakeOptions};
+pub use self::client::{ActivateOptions, BakeOptions, VoteKind, VoteOptions};
 pub use self::node::{NodeOptions, NodePorts};
 pub use self::sink::events_config;
 
