@@ -222,8 +222,8 @@ pub struct Preparation {
     pub command: CommandLine,
     /// Skipped when this file exists, so that a restart keeps what the first run made.
     pub unless_exists: PathBuf,
-    /// Merged, object by object, into that file once the command has made it.
-    pub merge: Option<serde_json::Value>,
+    /// Merged, object by object and in this order, into that file once the command has made it.
+    pub merge: Vec<serde_json::Value>,
 }
 
 /// Where the daemon's JSON lines come from, and how it is told to write them there.

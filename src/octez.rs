@@ -6,11 +6,13 @@
 mod accuser;
 mod client;
 pub mod events;
+mod network;
 mod node;
 mod sink;
 
 pub use self::accuser::AccuserOptions;
 pub use self::client::{ActivateOptions, BakeOptions};
+pub use self::network::{Upgrade, is_protocol_hash};
 pub use self::node::{NodeOptions, NodePorts};
 pub use self::sink::events_config;
 
@@ -25,6 +27,12 @@ pub const SANDBOX_KEYS: [(&str, &str); 5] = [
     ("bootstrap4", "tz1b7tUupMgCNw2cCLpKTkSD1NZzB5TkP2sv"),
     ("bootstrap5", "tz1ddb9NMYHZi5UzPdzTZMYQQZoMub195zgv"),
 ];
+
+/// What a chain has before any protocol is activated.
+const GENESIS_PROTOCOL: &str = "ProtoGenesisGenesisGenesisGenesisGenesisGenesk612im";
+
+/// The public key of the account that may activate the sandbox's first protocol (`tezt/lib_tezos/constant.ml`).
+const ACTIVATOR_KEY: &str = "edpkuSLWfVU1Vq7Jg9FucPyKmma6otcMHac9zG4oU1KMHSTBpJuGQ2";
 
 /// The newest protocol that `activate` uses where none is named.
 pub const NEWEST_PROTOCOL: &str = "PsUshuai9QapM5TGj1JpuVGkdxz5GykdnEvS6Rh8SUVrARvZLCY";

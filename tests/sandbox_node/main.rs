@@ -14,3 +14,4 @@ mod lifecycle;
 mod operations;
 mod peers;
 mod rpc;
+mod upgrades;

@@ -4,6 +4,17 @@ use crate::sandbox::hash::{OperationHash, PayloadHash, Signature};
 use crate::sandbox::keys::{ACTIVATOR, DELEGATES};
 use crate::sandbox::operation::Contents;
 
+impl Chain {
+    /// Checks a block against its predecessor and applies it; the head may change. A known block is `Ok(None)`.
+    pub fn apply(
+        &mut self,
+        candidate: Candidate,
+    ) -> Result<Option<(Arc<Block>, Adoption)>, InvalidBlock> {
+        let checked = self.check(candidate)?;
+        Ok(checked.map(|block| (Arc::clone(&block), self.add(block))))
+    }
+}
+
 /// Makes valid blocks for tests.
 #[derive(Debug, Default)]
 pub struct Forge {

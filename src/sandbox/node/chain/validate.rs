@@ -12,9 +12,11 @@ use super::{Block, Candidate, Chain};
 use crate::sandbox::block::{
     Activation, Contents, Fitness, Header, PASSES, context_after, operations_hash,
 };
-use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash};
+use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash};
 use crate::sandbox::keys::ACTIVATOR;
 use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::protocol::Protocol;
+use crate::sandbox::upgrades::{Upgrades, proto_level};
 use crate::sandbox::wire::DecodeError;
 
 /// Why a block is refused.
@@ -33,6 +35,8 @@ pub enum InvalidBlock {
     NoActivation,
     #[error("protocol parameters are no JSON object")]
     Parameters,
+    #[error("the protocol {protocol} is not available")]
+    UnavailableProtocol { protocol: ProtocolHash },
     #[error("nobody who may bake has signed the block")]
     UnknownBaker,
     #[error("operation {operation} is not valid in the block: {reason}")]
@@ -51,7 +55,11 @@ fn expect<T: PartialEq + ToString>(
 }
 
 impl Chain {
-    pub(super) fn validate(&self, candidate: Candidate) -> Result<Block, InvalidBlock> {
+    pub(super) fn validate(
+        &self,
+        candidate: Candidate,
+        upgrades: &Upgrades,
+    ) -> Result<Block, InvalidBlock> {
         let header = &candidate.header;
         let predecessor = self
             .get(&header.predecessor)
@@ -64,7 +72,7 @@ impl Chain {
         }
         check_operations_hash(&candidate)?;
         if predecessor.is_protocol_active() {
-            baked(predecessor, candidate)
+            baked(predecessor, candidate, upgrades)
         } else {
             activation(predecessor, candidate)
         }
@@ -92,6 +100,7 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
         return Err(InvalidBlock::NoActivation);
     }
     expect("proto", &header.proto, &predecessor.header.proto.saturating_add(1))?;
+    check_available(activation.protocol)?;
     let fitness = |fitness: &Fitness| fitness.to_json().to_string();
     expect("fitness", &fitness(&header.fitness), &fitness(&activation.fitness))?;
     let parameters: Map<String, Value> =
@@ -108,10 +117,20 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
     })
 }
 
-fn baked(predecessor: &Block, candidate: Candidate) -> Result<Block, InvalidBlock> {
+fn baked(
+    predecessor: &Block,
+    candidate: Candidate,
+    upgrades: &Upgrades,
+) -> Result<Block, InvalidBlock> {
     let Candidate { header, operations } = candidate;
     expect("validation_pass", &usize::from(header.validation_pass), &PASSES)?;
-    expect("proto", &header.proto, &predecessor.header.proto)?;
+    let protocol = predecessor.next_protocol;
+    let next_protocol = upgrades.after(header.level, protocol);
+    let number = proto_level(predecessor.header.proto, &protocol, &next_protocol);
+    expect("proto", &header.proto, &number)?;
+    if next_protocol != protocol {
+        check_available(next_protocol)?;
+    }
     let fitness = Fitness::tenderbake(header.level, predecessor.header.round(), header.round());
     expect("fitness", &header.fitness.to_json().to_string(), &fitness.to_json().to_string())?;
     let context = context_after(&predecessor.header.context, &header.operations_hash);
@@ -121,14 +140,21 @@ fn baked(predecessor: &Block, candidate: Candidate) -> Result<Block, InvalidBloc
     let denounced = check_operations(predecessor, &operations)?;
     Ok(Block {
         hash: header.hash(),
-        protocol: predecessor.next_protocol,
-        next_protocol: predecessor.next_protocol,
+        protocol,
+        next_protocol,
         baker: Some(baker),
         parameters: Arc::clone(&predecessor.parameters),
         denounced,
         header,
         operations,
     })
+}
+
+fn check_available(protocol: ProtocolHash) -> Result<(), InvalidBlock> {
+    match Protocol::of_hash(&protocol.to_string()) {
+        Some(_) => Ok(()),
+        None => Err(InvalidBlock::UnavailableProtocol { protocol }),
+    }
 }
 
 fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), InvalidBlock> {

@@ -132,7 +132,7 @@ fn operations_json(chain: ChainId, block: &Block) -> Value {
         let mut contents = operation.contents.to_json();
         contents["metadata"] = json!({});
         json!({
-            "protocol": block.next_protocol,
+            "protocol": block.protocol,
             "chain_id": chain,
             "hash": operation.hash(),
             "branch": operation.branch,
