@@ -3,6 +3,8 @@
 //! Every applied block stays, also on branches that lost. The head changes only to a block whose fitness is strictly
 //! greater (`src/lib_shell/chain_validator.ml`), so of two equals the first one to arrive wins.
 
+mod cycle;
+pub mod penalties;
 mod reference;
 mod validate;
 
@@ -11,12 +13,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use self::cycle::Cycles;
+pub use self::penalties::{Penalties, Slash};
 pub use self::reference::BlockReference;
 pub use self::validate::InvalidBlock;
 use crate::sandbox::block::{Fitness, Header, operations_hash};
 use crate::sandbox::hash::{BlockHash, ChainId, ContextHash, ProtocolHash};
 use crate::sandbox::keys::Identity;
-use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::operation::Operation;
 use crate::sandbox::protocol;
 use crate::sandbox::upgrades::Upgrades;
 
@@ -46,8 +50,10 @@ pub struct Block {
     pub baker: Option<&'static Identity>,
     /// The parameters that the active protocol was given.
     pub parameters: Arc<Map<String, Value>>,
-    /// Every offence that this block or an ancestor holds the evidence of.
-    pub denounced: Arc<HashSet<Offence>>,
+    /// What follows from the evidence that this block and its ancestors hold.
+    pub penalties: Arc<Penalties>,
+    /// What this block's end of a cycle has cost offenders.
+    pub slashes: Vec<Slash>,
 }
 
 impl Block {
@@ -58,6 +64,10 @@ impl Block {
     /// Before an activation there is nobody to bake, and nothing to denounce.
     pub fn is_protocol_active(&self) -> bool {
         self.next_protocol.to_string() != protocol::GENESIS
+    }
+
+    pub fn cycles(&self) -> Cycles {
+        Cycles::of(&self.parameters)
     }
 
     /// Whether another protocol follows the one that this block is of.
@@ -111,7 +121,8 @@ impl Chain {
             next_protocol: protocol,
             baker: None,
             parameters: Arc::default(),
-            denounced: Arc::default(),
+            penalties: Arc::default(),
+            slashes: Vec::new(),
         });
         let blocks = HashMap::from([(hash, Arc::clone(&genesis))]);
         let head = Arc::clone(&genesis);

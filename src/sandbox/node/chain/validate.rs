@@ -1,20 +1,21 @@
 //! Whether a block may follow its predecessor.
 //!
 //! Any delegate may bake at any round: baking rights are the one rule of Tenderbake that the sandbox does not have, so
-//! that a test can make whom it likes bake what it likes.
+//! that a test can make whom it likes bake what it likes. Only who is forbidden for an offence ([`super::penalties`]) may not.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Block, Candidate, Chain};
+use super::penalties::Denunciation;
+use super::{Block, Candidate, Chain, Penalties};
 use crate::sandbox::block::{
     Activation, Contents, Fitness, Header, PASSES, context_after, operations_hash,
 };
-use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash};
-use crate::sandbox::keys::ACTIVATOR;
-use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, PublicKeyHash};
+use crate::sandbox::keys::{ACTIVATOR, Identity};
+use crate::sandbox::operation::Operation;
 use crate::sandbox::protocol::Protocol;
 use crate::sandbox::upgrades::{Upgrades, proto_level};
 use crate::sandbox::wire::DecodeError;
@@ -39,6 +40,11 @@ pub enum InvalidBlock {
     UnavailableProtocol { protocol: ProtocolHash },
     #[error("nobody who may bake has signed the block")]
     UnknownBaker,
+    #[error(
+        "Delegate {delegate} has committed too many misbehaviours; it is temporarily not allowed to \
+         bake/preattest/attest."
+    )]
+    ForbiddenDelegate { delegate: PublicKeyHash },
     #[error("operation {operation} is not valid in the block: {reason}")]
     Operation { operation: OperationHash, reason: &'static str },
 }
@@ -113,7 +119,8 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
         next_protocol: activation.protocol,
         baker: None,
         parameters: Arc::new(parameters),
-        denounced: Arc::default(),
+        penalties: Arc::default(),
+        slashes: Vec::new(),
     })
 }
 
@@ -137,14 +144,28 @@ fn baked(
     expect("context", &header.context, &context)?;
     check_payload(&header, &operations)?;
     let baker = header.baker().ok_or(InvalidBlock::UnknownBaker)?;
-    let denounced = check_operations(predecessor, &operations)?;
+    if predecessor.penalties.is_forbidden(&baker.pkh()) {
+        return Err(InvalidBlock::ForbiddenDelegate { delegate: baker.pkh() });
+    }
+    let mut penalties = Arc::clone(&predecessor.penalties);
+    let cycles = predecessor.cycles();
+    let (cycle, _) = cycles.cycle(header.level);
+    for denunciation in check_operations(predecessor, &operations, baker, cycle)? {
+        Arc::make_mut(&mut penalties).denounce(denunciation);
+    }
+    let slashes = if cycles.is_last(header.level) {
+        Arc::make_mut(&mut penalties).end_cycle(cycle, cycles)
+    } else {
+        Vec::new()
+    };
     Ok(Block {
         hash: header.hash(),
         protocol,
         next_protocol,
         baker: Some(baker),
         parameters: Arc::clone(&predecessor.parameters),
-        denounced,
+        penalties,
+        slashes,
         header,
         operations,
     })
@@ -172,12 +193,16 @@ fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), I
 }
 
 /// Every operation stands in its pass and only once, and every evidence proves an offence that was not denounced before.
+/// Gives what is denounced.
 fn check_operations(
     predecessor: &Block,
     operations: &[Vec<Operation>],
-) -> Result<Arc<HashSet<Offence>>, InvalidBlock> {
+    baker: &Identity,
+    cycle: u32,
+) -> Result<Vec<Denunciation>, InvalidBlock> {
     let mut seen = HashSet::new();
-    let mut denounced = Arc::clone(&predecessor.denounced);
+    let known: &Penalties = &predecessor.penalties;
+    let mut denunciations: Vec<Denunciation> = Vec::new();
     for (pass, operation) in
         operations.iter().enumerate().flat_map(|(pass, list)| list.iter().map(move |op| (pass, op)))
     {
@@ -190,15 +215,18 @@ fn check_operations(
             return Err(refused("it stands there twice"));
         }
         if operation.vote().is_some() {
-            if operation.signer().is_none() {
-                return Err(refused("no delegate has signed it"));
+            let signer =
+                operation.signer().ok_or_else(|| refused("no delegate has signed it"))?.pkh();
+            if known.is_forbidden(&signer) {
+                return Err(InvalidBlock::ForbiddenDelegate { delegate: signer });
             }
             continue;
         }
         let offence = operation.offence().ok_or_else(|| refused("it proves nothing"))?;
-        if !Arc::make_mut(&mut denounced).insert(offence) {
+        if known.knows(&offence) || denunciations.iter().any(|one| one.offence == offence) {
             return Err(refused("the offence was denounced before"));
         }
+        denunciations.push(Denunciation { offence, evidence: hash, rewarded: baker.pkh(), cycle });
     }
-    Ok(denounced)
+    Ok(denunciations)
 }
