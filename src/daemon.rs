@@ -3,6 +3,7 @@
 //! Decisions live below: [`lifecycle`] says which transitions are legal, [`restart`] what follows a death.
 
 pub mod lifecycle;
+mod merge;
 pub mod restart;
 mod signal;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::merge::merge;
 pub use self::restart::{Backoff, RestartPolicy, RestartRule};
 pub use self::signal::{signal_name, signal_number};
 use crate::event::{Envelope, EventName};
@@ -222,8 +224,8 @@ pub struct Preparation {
     pub command: CommandLine,
     /// Skipped when this file exists, so that a restart keeps what the first run made.
     pub unless_exists: PathBuf,
-    /// Merged, object by object and in this order, into that file once the command has made it.
-    pub merge: Vec<serde_json::Value>,
+    /// Merged, object by object, into that file once the command has made it.
+    pub merge: Option<serde_json::Value>,
 }
 
 /// Where the daemon's JSON lines come from, and how it is told to write them there.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::accuser::{Accuser, AccuserBuilder};
-pub use self::client::{Baked, Client, ClientError};
+pub use self::client::{Baked, Client, ClientError, Vote};
 use self::core::Core;
 pub use self::daemon::{Daemon, Grace};
 pub use self::exec::ExecOutput;

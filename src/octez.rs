@@ -11,7 +11,7 @@ mod node;
 mod sink;
 
 pub use self::accuser::AccuserOptions;
-pub use self::client::{ActivateOptions, BakeOptions};
+pub use self::client::{ActivateOptions, BakeOptions, VoteKind, VoteOptions};
 pub use self::network::{Upgrade, is_protocol_hash};
 pub use self::node::{NodeOptions, NodePorts};
 pub use self::sink::events_config;

@@ -42,8 +42,36 @@ pub fn is_protocol_hash(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_protocol_hash;
-    use crate::octez::NEWEST_PROTOCOL;
+    use serde_json::{Value, json};
+
+    use super::{Upgrade, is_protocol_hash};
+    use crate::daemon::DaemonName;
+    use crate::octez::{NEWEST_PROTOCOL, NodeOptions, NodePorts};
+
+    /// What is merged into the configuration of a node with these upgrades, and this `config` of the user's.
+    fn merged(upgrades: &[Upgrade], config: Option<Value>) -> Option<Value> {
+        let ports = NodePorts { rpc: 1, net: 2, metrics: 3 };
+        let upgrades = upgrades.to_vec();
+        let options = NodeOptions { upgrades, config, ..NodeOptions::new("/d", ports) };
+        let spec = options.spec(DaemonName::new("node").unwrap());
+        spec.preparation.into_iter().find_map(|step| step.merge)
+    }
+
+    #[test]
+    fn upgrades_spell_the_network_out_and_the_users_part_has_the_last_word() {
+        let user = json!({ "network": { "chain_name": "MINE" }, "p2p": {} });
+        assert_eq!(merged(&[], None), None);
+        assert_eq!(merged(&[], Some(user.clone())), Some(user.clone()));
+        let upgrade = Upgrade { level: 8, protocol: NEWEST_PROTOCOL.to_owned() };
+        let config = merged(&[upgrade], Some(user)).unwrap();
+        let list = json!([{ "level": 8, "replacement_protocol": NEWEST_PROTOCOL }]);
+        assert_eq!(config["network"]["user_activated_upgrades"], list);
+        assert!(config["network"]["genesis"]["block"].is_string());
+        assert_eq!(
+            (&config["network"]["chain_name"], &config["p2p"]),
+            (&json!("MINE"), &json!({}))
+        );
+    }
 
     #[test]
     fn protocol_hashes_are_told_from_names_slips_and_other_hashes() {

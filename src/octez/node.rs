@@ -9,7 +9,7 @@ use super::SUCCESS;
 use super::network::{Upgrade, sandbox_with};
 use crate::daemon::{
     CommandLine, DaemonName, DaemonSpec, EventLevels, EventSource, Kind, Level, Preparation,
-    Readiness,
+    Readiness, merge,
 };
 
 /// The ports that a node listens on, all on 127.0.0.1.
@@ -95,7 +95,7 @@ impl NodeOptions {
         Preparation {
             command: self.command(args.into()),
             unless_exists: self.data_dir.join("identity.json"),
-            merge: Vec::new(),
+            merge: None,
         }
     }
 
@@ -134,12 +134,20 @@ impl NodeOptions {
         Preparation {
             command: self.command(args),
             unless_exists: self.data_dir.join("config.json"),
-            merge: self.upgraded_network().into_iter().chain(self.config.clone()).collect(),
+            merge: self.merged(),
         }
     }
 
-    fn upgraded_network(&self) -> Option<Value> {
-        (!self.upgrades.is_empty()).then(|| json!({ "network": sandbox_with(&self.upgrades) }))
+    /// The network, if it has upgrades, and the user's part, which has the last word.
+    fn merged(&self) -> Option<Value> {
+        if self.upgrades.is_empty() {
+            return self.config.clone();
+        }
+        let mut whole = json!({ "network": sandbox_with(&self.upgrades) });
+        if let Some(config) = &self.config {
+            merge(&mut whole, config);
+        }
+        Some(whole)
     }
 
     /// The arguments with which Tezt runs a node (`tezt/lib_tezos/node.ml`).

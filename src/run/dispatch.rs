@@ -169,6 +169,10 @@ impl<'a> Session<'a> {
             failure
                 .rerun
                 .get_or_insert_with(|| super::rerun::command(case, result.seed, self.options));
+            // What is not kept cannot be checked again.
+            if self.options.keep.keeps(result.outcome) {
+                failure.replay.get_or_insert_with(|| super::rerun::recheck(&begun.run_dir));
+            }
         }
         if let Err(error) = run_dir::write_result(&begun.run_dir, &result) {
             self.exit = self.exit.and(Exit::Environment);

@@ -17,7 +17,8 @@ pub use self::daemon::{
 };
 pub use self::step::{
     Act, Action, Activate, Assignment, Bake, ConnectPeers, EventPattern, Exec, ExitWanted, Exited,
-    Expect, For, Lifecycle, Never, Output, Reach, Repeat, Rpc, Since, Step, Until, Use,
+    Expect, For, Inject, Lifecycle, Never, Output, Reach, Repeat, Rpc, Since, Step, Until, Use,
+    Vote,
 };
 use super::source::{Source, Span};
 use crate::predicate::{Expression, Predicate};

@@ -291,10 +291,11 @@ async fn run_preparation(step: &Preparation, around: &Surroundings) -> Result<()
     let execution = Execution { command, stdin: Vec::new(), within: PREPARATION };
     let guardian = around.guardian.upgrade();
     match exec::execute(execution, &around.budget, guardian.as_deref()).await {
-        Ok(output) if output.status == ExitStatus::Code(0) => {
-            merge_into(&step.unless_exists, &step.merge)
-                .map_err(|error| Unprepared::Lost { command: text, reason: error.to_string() })
-        }
+        Ok(output) if output.status == ExitStatus::Code(0) => match &step.merge {
+            Some(more) => merge_into(&step.unless_exists, more)
+                .map_err(|error| Unprepared::Lost { command: text, reason: error.to_string() }),
+            None => Ok(()),
+        },
         Ok(output) => {
             let stderr = output.stderr.text().trim().to_owned();
             Err(Unprepared::Failed { command: text, status: output.status, stderr })
@@ -303,27 +304,11 @@ async fn run_preparation(step: &Preparation, around: &Surroundings) -> Result<()
     }
 }
 
-/// Merges JSON objects into a file that holds one; without any, the file is left alone.
-fn merge_into(path: &Path, more: &[Value]) -> std::io::Result<()> {
-    if more.is_empty() {
-        return Ok(());
-    }
+/// Merges a JSON object into a file that holds one.
+fn merge_into(path: &Path, more: &Value) -> std::io::Result<()> {
     let mut whole: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    for more in more {
-        merge(&mut whole, more);
-    }
+    crate::daemon::merge(&mut whole, more);
     std::fs::write(path, serde_json::to_vec_pretty(&whole)?)
-}
-
-fn merge(into: &mut Value, more: &Value) {
-    match (into, more) {
-        (Value::Object(into), Value::Object(more)) => {
-            for (key, value) in more {
-                merge(into.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, more) => *into = more.clone(),
-    }
 }
 
 /// A command as a person would type it.

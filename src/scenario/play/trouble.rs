@@ -233,6 +233,7 @@ impl From<ClientError> for Trouble {
             ClientError::Rpc(error) => error.into(),
             ClientError::Exec(error) => (*error).into(),
             ClientError::Programs(error) => Self::environment(chain(&error)),
+            ClientError::Refused { .. } => Self::new(FailureKind::Rpc, chain(&error)),
             ClientError::NotConnected { .. } => Self::new(FailureKind::TimedOut, error.to_string()),
             other => Self::new(FailureKind::Exec, chain(&other)),
         }
