@@ -9,10 +9,10 @@ use super::pidfile::Pidfile;
 use super::wrapper::Wrapper;
 use super::{Failure, cli};
 use crate::sandbox::console;
-use crate::sandbox::globals::{self, Globals, Request};
+use crate::sandbox::globals::{self, Globals, GlobalsError, Request};
 use crate::sandbox::rpc_client::RpcClient;
-use crate::sandbox::signals;
-use crate::sandbox::sink::Sink;
+use crate::sandbox::signals::{self, Wrappers};
+use crate::sandbox::sink::{Sink, SinkError};
 use serde_json::json;
 
 /// What the end of the program, by signal, needs to know of it.
@@ -29,13 +29,14 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
             globals::print_version();
             return ExitCode::SUCCESS;
         }
-        Ok(Request::Help) => {
-            console::out(cli::HELP);
-            return ExitCode::SUCCESS;
-        }
+        Ok(Request::Command(_, command)) if cli::asks_for_help(command) => return help(),
+        Ok(Request::Help) => return help(),
         Ok(Request::Command(globals, command)) => (globals, command),
         Err(error) => {
             console::failure("Error", &error.to_string());
+            if matches!(error, GlobalsError::Usage(_)) {
+                console::err(cli::HELP);
+            }
             return ExitCode::FAILURE;
         }
     };
@@ -43,6 +44,11 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
     let work = async {
         match run(&life, globals, command).await {
             Ok(()) => 0,
+            Err(Failure::Usage(error)) => {
+                console::failure("Error", &error.to_string());
+                console::err(cli::HELP);
+                1
+            }
             Err(Failure::Error(text)) => {
                 console::failure("Error", &text);
                 1
@@ -51,9 +57,18 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
                 console::failure("Fatal error", &text);
                 1
             }
+            Err(Failure::Exception(text)) => {
+                console::out(&console::headed("Fatal error", &text));
+                1
+            }
         }
     };
-    signals::supervise(exe, work, async || life.leave().await)
+    signals::supervise(exe, Wrappers::Two, work, async || life.leave().await)
+}
+
+fn help() -> ExitCode {
+    console::out(cli::HELP);
+    ExitCode::SUCCESS
 }
 
 impl Life {
@@ -71,13 +86,11 @@ impl Life {
 
 async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Failure> {
     // Before anything else, so that whoever reads the events misses nothing.
-    let sink = Sink::from_env().await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        let text = format!("ERROR Initializing Internal_event_unix: {error}");
-        Failure::Fatal(text + &cause.unwrap_or_default())
-    })?;
-    let options = cli::parse(command).map_err(|error| Failure::Error(error.to_string()))?;
+    let sink = Sink::from_env().await.map_err(no_sink)?;
+    let options = cli::parse(command)?;
     let sink = life.sink.get_or_init(|| sink).clone();
+    let logs = globals.base_dir.join("logs").join("octez-accuser");
+    sink.keep_daily_log(&logs).await.map_err(no_sink)?;
     let _pidfile = options
         .pidfile
         .as_deref()
@@ -94,7 +107,7 @@ async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Fa
     events.notice("starting_agent", &agent).await;
     events.notice("agent_running", &agent).await;
     let agent = Agent {
-        client,
+        client: client.reporting_to(&sink),
         events: AgentEvents { sink, protocol },
         options,
         connections: &life.connections,
@@ -103,4 +116,10 @@ async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Fa
         ended = agent.run() => ended,
         ended = wrapper.follow_heads() => ended,
     }
+}
+
+fn no_sink(error: SinkError) -> Failure {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let text = format!("ERROR Initializing Internal_event_unix: {error}");
+    Failure::Fatal(text + &cause.unwrap_or_default())
 }

@@ -22,7 +22,7 @@ impl Wrapper {
         if self.keep_alive {
             self.wait_for_node().await;
         }
-        let hash = self.next_protocol("head").await.map_err(fatal)?;
+        let hash = self.next_protocol("head").await.map_err(failed)?;
         if hash != protocol::GENESIS {
             return known(&hash);
         }
@@ -42,7 +42,7 @@ impl Wrapper {
                 }
             };
             while let Ok(Some(_)) = heads.next().await {
-                let hash = self.next_protocol("head").await.map_err(fatal)?;
+                let hash = self.next_protocol("head").await.map_err(failed)?;
                 if hash != protocol::GENESIS {
                     return known(&hash);
                 }
@@ -124,7 +124,7 @@ impl Wrapper {
 
     async fn survive(&self, error: RpcError) -> Result<(), Failure> {
         if !self.keep_alive {
-            return Err(fatal(error));
+            return Err(failed(error));
         }
         self.wait_for_node().await;
         Ok(())
@@ -138,8 +138,12 @@ impl Wrapper {
     }
 }
 
-fn fatal(error: RpcError) -> Failure {
-    Failure::Error(error.to_string())
+/// These requests are made without Octez's own client: an answer that is no success is an exception there.
+fn failed(error: RpcError) -> Failure {
+    match error {
+        RpcError::Status { .. } => Failure::Exception(error.to_string()),
+        error => Failure::Error(error.to_string()),
+    }
 }
 
 fn known(hash: &str) -> Result<Protocol, Failure> {

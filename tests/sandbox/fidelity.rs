@@ -1,0 +1,6 @@
+//! Whether a harness could tell the stand-ins from Octez: every event by a table, every end of a program by another.
+
+mod coverage;
+mod outcomes;
+mod shape;
+mod table;

@@ -1,0 +1,1 @@
+//! How the programs end, and what they say.
