@@ -1,6 +1,7 @@
 //! Whether a harness could tell the stand-ins from Octez: every event by a table, every end of a program by another.
 
+mod commands;
 mod coverage;
-mod outcomes;
 mod shape;
+mod signals;
 mod table;

@@ -114,14 +114,19 @@ impl Node<'_> {
 
     /// As [`Self::run`], with other options of the event sink.
     pub fn run_with(&self, sink: &str) -> Daemon {
+        let daemon = Daemon::spawn(self.world, &self.name, self.run_command(), sink);
+        daemon.wait_for("node_is_ready.v0", |_| true);
+        daemon
+    }
+
+    /// The command that runs it.
+    pub fn run_command(&self) -> Command {
         let rpc = format!("127.0.0.1:{}", self.rpc);
         let net = format!("127.0.0.1:{}", self.net);
         let mut command = self.world.command("octez-node");
         command.args(["run", "--data-dir", &self.data_dir, "--net-addr", &net, "--rpc-addr", &rpc]);
         command.args(["--allow-all-rpc", &rpc, "--singleprocess"]);
-        let daemon = Daemon::spawn(self.world, &self.name, command, sink);
-        daemon.wait_for("node_is_ready.v0", |_| true);
-        daemon
+        command
     }
 
     pub fn client(&self, words: &str) -> String {

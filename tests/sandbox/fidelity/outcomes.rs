@@ -1,1 +1,0 @@
-//! How the programs end, and what they say.
