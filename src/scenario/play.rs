@@ -13,6 +13,7 @@ mod branch;
 mod builtins;
 mod cursors;
 mod events;
+mod evidence;
 mod judgement;
 mod lifecycle;
 mod live;
@@ -111,7 +112,7 @@ async fn run(stage: &Stage<'_>) -> Ended {
         Ok(ended) => ended,
         Err(trouble) => {
             let survey = stage.harness.survey().await;
-            Ended::InTrouble(judgement::explained(stage, trouble, &survey))
+            Ended::InTrouble(evidence::explained(stage, trouble, &survey))
         }
     };
     stage.track.cancel_running();
