@@ -94,7 +94,7 @@ fn head(result: &ScenarioResult, failure: &Failure) -> String {
     format!("{place}{what}  {failed}: {reason}{:gap$}{}\n", "", styled(DIM, seed))
 }
 
-fn reason(failure: &Failure) -> &'static str {
+pub fn reason(failure: &Failure) -> &'static str {
     match failure.kind {
         FailureKind::TimedOut if failure.wanted.is_some() => "no such event",
         FailureKind::TimedOut => "time limit",
