@@ -11,7 +11,7 @@ use super::core::{Core, SharedCore};
 use super::{Daemon, InitError, WaitError};
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, DaemonSpec, Level, RestartPolicy};
 use crate::host::http::{self, HttpError, Method};
-use crate::octez::{NodeOptions, NodePorts};
+use crate::octez::{NodeOptions, NodePorts, Upgrade};
 
 /// A node; cheap to clone. Everything of a [`Daemon`] is here too.
 #[derive(Clone, Debug)]
@@ -238,6 +238,12 @@ impl NodeBuilder {
     /// `archive`, `full` or `rolling`, as `--history-mode` takes it.
     pub fn history_mode(mut self, mode: &str) -> Self {
         self.options.history_mode = Some(mode.to_owned());
+        self
+    }
+
+    /// Another protocol, by its hash, takes over after the block at this level. May be called again for another level.
+    pub fn upgrade(mut self, level: u32, protocol: &str) -> Self {
+        self.options.upgrades.push(Upgrade { level, protocol: protocol.to_owned() });
         self
     }
 

@@ -11,6 +11,14 @@ pub struct SandboxKey {
     pub secret_key: &'static str,
 }
 
+/// Who may activate the first protocol of a sandbox (`tezt/lib_tezos/constant.ml`).
+pub const ACTIVATOR: SandboxKey = SandboxKey {
+    alias: "activator",
+    public_key_hash: "tz1TGu6TN5GSez2ndXXeDX6LgUDvLzPLqgYV",
+    public_key: "edpkuSLWfVU1Vq7Jg9FucPyKmma6otcMHac9zG4oU1KMHSTBpJuGQ2",
+    secret_key: "edsk31vznjHSSpGExDMHYASz45VZqXN4DPxvsa4hAyY8dHM28cZzp6",
+};
+
 /// The bakers of a sandbox, and who activates a protocol in it (`tezt/lib_tezos/account.ml`, `constant.ml`).
 pub const SANDBOX_KEYS: [SandboxKey; 6] = [
     SandboxKey {
@@ -43,12 +51,7 @@ pub const SANDBOX_KEYS: [SandboxKey; 6] = [
         public_key: "edpkv8EUUH68jmo3f7Um5PezmfGrRF24gnfLpH3sVNwJnV5bVCxL2n",
         secret_key: "edsk4QLrcijEffxV31gGdN2HU7UpyJjA8drFoNcmnB28n89YjPNRFm",
     },
-    SandboxKey {
-        alias: "activator",
-        public_key_hash: "tz1TGu6TN5GSez2ndXXeDX6LgUDvLzPLqgYV",
-        public_key: "edpkuSLWfVU1Vq7Jg9FucPyKmma6otcMHac9zG4oU1KMHSTBpJuGQ2",
-        secret_key: "edsk31vznjHSSpGExDMHYASz45VZqXN4DPxvsa4hAyY8dHM28cZzp6",
-    },
+    ACTIVATOR,
 ];
 
 /// The files of a client's base directory that make it know these keys, by name.
