@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use self::daemon::{
     AccuserSettings, BackoffSettings, DaemonDeclaration, EnvelopeSettings, EventsFrom,
-    NodeSettings, ProcessSettings, ReadyWhen, RestartSettings, Settings,
+    NodeSettings, ProcessSettings, ReadyWhen, RestartSettings, Settings, UpgradeSetting,
 };
 pub use self::step::{
     Act, Action, Activate, Assignment, Bake, ConnectPeers, EventPattern, Exec, ExitWanted, Exited,

@@ -202,6 +202,10 @@ impl<'s> Reads<'s> {
         self.text(&node.history_mode);
         self.setting(node.singleprocess.as_ref());
         self.text(node.config.iter().flat_map(|data| data.texts()));
+        for upgrade in node.upgrades.iter().flatten() {
+            self.setting(Some(&upgrade.level));
+            self.text([&upgrade.protocol]);
+        }
         self.setting(settings.accuser.preserved_levels.as_ref());
         self.setting(settings.accuser.keep_alive.as_ref());
         self.text(&settings.accuser.base_dir);

@@ -10,6 +10,7 @@ use super::track::StepId;
 use super::trouble::{Place, Trouble};
 use super::vacuity::{Watch, unknown_throughout};
 use crate::event::Event;
+use crate::event::miss::shortened;
 use crate::harness::WaitError;
 use crate::scenario::model::{Never, Since, Until};
 use crate::scenario::result::FailureKind;
@@ -119,12 +120,6 @@ fn unexpected(pattern: &Pattern, event: &Event) -> Trouble {
     Trouble::new(FailureKind::UnexpectedEvent, message)
         .wanting(event.daemon.to_string(), pattern.event.to_string(), predicate)
         .of(&event.daemon)
-}
-
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 200;
-    let end = text.floor_char_boundary(LIMIT.min(text.len()));
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
 }
 
 /// The invariants of a scenario, watched from position 0.

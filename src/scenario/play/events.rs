@@ -226,8 +226,7 @@ fn not_reached(node: &Node, level: i64, within: Duration, error: WaitError) -> T
     };
     let mut trouble = Trouble::from(error).of(name);
     trouble.failure.message = message;
-    trouble.failure.wanted = None;
-    trouble
+    trouble.about_no_event()
 }
 
 async fn all_of(waiters: Vec<Waiter>) -> Result<Vec<Event>, Trouble> {
