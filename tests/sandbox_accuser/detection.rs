@@ -217,6 +217,9 @@ fn a_vote_in_a_block_is_held_against_one_of_the_mempool_before_the_block_is_proc
     let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:debug");
     node.bake("bootstrap2");
     let waiting = hash_in(&node.client(&format!("attest for bootstrap3 --of {head} --force")));
+    // Told in the order of arrival: once this one is passed over, the first is remembered.
+    node.client("attest for bootstrap4 --level 9 --force");
+    accuser.wait_for("consensus_operation_too_far_in_future.v0", |_| true);
     let included = hash_in(&other.client("attest for bootstrap3 --payload head~1 --branch head~1"));
     other.bake("bootstrap4");
     let longer = other.bake("bootstrap4");
