@@ -21,6 +21,7 @@ mod protocol;
 mod rpc_client;
 mod signals;
 mod sink;
+mod upgrades;
 mod wire;
 
 pub use self::install::{InstallError, install};

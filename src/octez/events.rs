@@ -185,6 +185,7 @@ const NODE: &[KnownEvent] = &[
     event("block_info.v0", Level::Debug, CHAIN),
     event("set_head.v0", Level::Info, STORE),
     event("store_block.v0", Level::Info, STORE),
+    event("update_protocol_table.v0", Level::Notice, STORE),
     event("start_merging_stores.v0", Level::Info, STORE),
     event("end_merging_stores.v0", Level::Info, STORE),
     event("start_cementing_blocks.v0", Level::Info, STORE),

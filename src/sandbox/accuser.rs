@@ -1,14 +1,17 @@
 //! `octez-accuser`: watches one node and denounces whoever signs twice.
 //!
-//! Two tasks run side by side, as in the agnostic accuser of Octez v23 and later. The [`wrapper`] waits for a protocol that
-//! an agent exists for and then reports each new head; the [`agent`] looks for double signing in the blocks that the node
-//! applies and in its mempool. What counts as double signing is decided by [`bakings`] and [`votes`], on plain data; the
+//! Tasks run side by side, as in the agnostic accuser of Octez v23 and later. The [`wrapper`] waits for a protocol that
+//! is in use and then reports each new head; the [`agent`] of a protocol looks for double signing in the blocks that the
+//! node applies and in its mempool. Across a protocol change there are two [`agents`] for a while, each with events of its
+//! own section; the migration block between them is looked at by neither, since each is shown only blocks after which its
+//! protocol goes on, and the new one opens that stream after it. What counts as double signing is decided by [`bakings`] and [`votes`], on plain data; the
 //! evidence is made and sent by [`denounce`].
 //!
 //! Neither memory survives a lost connection, nor do the node's streams replay: what an accuser has not seen while it was
 //! connected, it does not denounce.
 
 pub mod agent;
+pub mod agents;
 pub mod backoff;
 pub mod bakings;
 pub mod cli;

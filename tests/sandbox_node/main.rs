@@ -15,3 +15,4 @@ mod lifecycle;
 mod operations;
 mod peers;
 mod rpc;
+mod upgrades;

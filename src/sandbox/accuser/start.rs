@@ -2,9 +2,13 @@
 
 use std::cell::{Cell, OnceCell};
 use std::process::ExitCode;
+use std::rc::Rc;
 
-use super::agent::Agent;
-use super::events::{AgentEvents, WrapperEvents};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::agents::{Agents, Origin};
+use super::events::WrapperEvents;
 use super::pidfile::Pidfile;
 use super::wrapper::Wrapper;
 use super::{Failure, cli};
@@ -13,13 +17,12 @@ use crate::sandbox::globals::{self, Globals, GlobalsError, Request};
 use crate::sandbox::rpc_client::RpcClient;
 use crate::sandbox::signals::{self, Wrappers};
 use crate::sandbox::sink::{Sink, SinkError};
-use serde_json::json;
 
 /// What the end of the program, by signal, needs to know of it.
 #[derive(Default)]
 struct Life {
     sink: OnceCell<Sink>,
-    connections: Cell<u32>,
+    connections: Rc<Cell<u32>>,
 }
 
 /// Is `octez-accuser` until it ends; `exe` is how it was called.
@@ -63,7 +66,9 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
             }
         }
     };
-    signals::supervise(exe, Wrappers::Two, work, async || life.leave().await)
+    // Agents are tasks of this thread.
+    let tasks = LocalSet::new();
+    signals::supervise(exe, Wrappers::Two, tasks.run_until(work), async || life.leave().await)
 }
 
 fn help() -> ExitCode {
@@ -103,18 +108,14 @@ async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Fa
     let wrapper =
         Wrapper { client: client.clone(), events: events.clone(), keep_alive: options.keep_alive };
     let protocol = wrapper.active_protocol().await?;
-    let agent = json!({"agent": "accuser", "proto": protocol.hash});
-    events.notice("starting_agent", &agent).await;
-    events.notice("agent_running", &agent).await;
-    let agent = Agent {
-        client: client.reporting_to(&sink),
-        events: AgentEvents { sink, protocol },
-        options,
-        connections: &life.connections,
-    };
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let connections = Rc::clone(&life.connections);
+    let client = client.reporting_to(&sink);
+    let origin = Origin { client, events, options, connections, ended };
+    let mut agents = Agents::start(origin, &protocol).await?;
     tokio::select! {
-        ended = agent.run() => ended,
-        ended = wrapper.follow_heads() => ended,
+        Some(result) = endings.recv() => result,
+        result = wrapper.follow_heads(&mut agents) => result,
     }
 }
 

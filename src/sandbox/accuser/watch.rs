@@ -68,9 +68,13 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at one item of `monitor_operations`: the operations that have come.
+    /// Looks at one item of `monitor_operations`: the operations that have come. Those of another protocol, which the node's
+    /// mempool has once the chain has gone on to it, are for another agent.
     pub async fn arrived(&mut self, operations: &Value) {
-        for vote in operations.as_array().into_iter().flatten().filter_map(Vote::from_json) {
+        let own = self.events.protocol.hash;
+        let operations = operations.as_array().into_iter().flatten();
+        let operations = operations.filter(|operation| operation["protocol"] == own);
+        for vote in operations.filter_map(Vote::from_json) {
             if let Err(error) = self.look_at_vote(&vote).await {
                 self.events.failed(&trace(&error)).await;
             }

@@ -91,7 +91,8 @@ async fn start(
     };
     tell_starting(sink).await;
 
-    let (store, chain) = open_store(data_dir)?;
+    let (store, mut chain) = open_store(data_dir)?;
+    chain.set_upgrades(config.upgrades.clone());
     let (shell, worker) = start_shell(sink, &config, store, chain);
     let listener = listen("peers", config.net_addr).await?;
     let network = Network::new(settings, shell.clone(), worker.clone(), sink.clone());

@@ -223,6 +223,15 @@ impl Loop {
             Adoption::Switch { .. } => "branch",
         };
         self.emit(Level::Info, &STORE, "set_head", &json!([hash, level])).await;
+        if block.changes_protocol() {
+            let table = json!({
+                "proto_hash": block.next_protocol,
+                "proto_level": block.header.proto,
+                "block_hash": hash,
+                "block_level": level,
+            });
+            self.emit(Level::Notice, &STORE, "update_protocol_table", &table).await;
+        }
         if event == "branch" {
             self.emit(Level::Notice, &CHAIN, "branch_switch", &view).await;
         } else if self.shell.with(|state| state.synchronisation().bootstrapped) {
