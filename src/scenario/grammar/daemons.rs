@@ -1,6 +1,6 @@
 //! Declarations of daemons.
 
-use super::{Field, Shape, Table, WHERE, optional, required};
+use super::{Field, NAMES, Shape, Table, WHERE, optional, required};
 
 const LEVELS: Shape = Shape::Word(&["debug", "info", "notice", "warning", "error", "fatal"]);
 
@@ -61,9 +61,16 @@ const ACCUSER_KEYS: &[Field] = &[
         Shape::Integer(0),
         "How many levels it remembers; 200 if not given.",
     ),
-    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back."),
+    KEEP_ALIVE,
     optional("base_dir", Shape::Text, "The base directory of its client."),
 ];
+
+const BAKER_NODE: Field = optional("node", Shape::Name, "The `octez-node` that it bakes on.");
+const KEEP_ALIVE: Field =
+    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back.");
+const KEYS: Field = optional("keys", NAMES, "For whom it bakes; all keys if not given.");
+
+const BAKER_KEYS: &[Field] = &[BINARY, BAKER_NODE, KEYS, KEEP_ALIVE];
 
 const PROCESS_KEYS: &[Field] = &[
     optional("command", Shape::AtLeast(1, &Shape::Text), "The program and its arguments."),
@@ -106,6 +113,18 @@ pub(crate) static ACCUSER: Table = Table {
     later: LATER,
 };
 
+pub(crate) static BAKER: Table = Table {
+    name: "octez-baker",
+    example: "{ kind: octez-baker, node: node, keys: [bootstrap1] }",
+    doc: "A baker. Real Octez only.",
+    keys: &[
+        &[required("kind", Shape::Word(&["octez-baker"]), "What sort of daemon it is.")],
+        COMMON,
+        BAKER_KEYS,
+    ],
+    later: LATER,
+};
+
 pub(crate) static PROCESS: Table = Table {
     name: "process",
     example: "{ kind: process, command: [my-daemon] }",
@@ -123,7 +142,7 @@ pub(crate) static ANY_DAEMON: Table = Table {
     name: "daemon",
     example: "{ env: { LANG: C } }",
     doc: "Declaration keys of any kind.",
-    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, PROCESS_KEYS],
+    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, &[KEYS], PROCESS_KEYS],
     later: LATER,
 };
 
@@ -143,6 +162,14 @@ pub(crate) static WITH_ACCUSER: Table = Table {
     later: LATER,
 };
 
+pub(crate) static WITH_BAKER: Table = Table {
+    name: "octez-baker settings",
+    example: "{ keys: [bootstrap1] }",
+    doc: "Declaration keys of an `octez-baker`.",
+    keys: &[COMMON, BAKER_KEYS],
+    later: LATER,
+};
+
 pub(crate) static WITH_PROCESS: Table = Table {
     name: "process settings",
     example: "{ args: [-v] }",
@@ -158,9 +185,10 @@ pub(crate) static DEFAULTS: Table = Table {
     keys: &[&[
         optional("octez-node", Shape::Table(&WITH_NODE), "For every `octez-node`."),
         optional("octez-accuser", Shape::Table(&WITH_ACCUSER), "For every `octez-accuser`."),
+        optional("octez-baker", Shape::Table(&WITH_BAKER), "For every `octez-baker`."),
         optional("process", Shape::Table(&WITH_PROCESS), "For every `process`."),
     ]],
-    later: &["octez-baker"],
+    later: &[],
 };
 
 pub(crate) static UPGRADE: Table = Table {
