@@ -13,6 +13,7 @@ mod globals;
 mod hash;
 mod install;
 mod keys;
+mod lockfile;
 mod node;
 mod operation;
 mod program;

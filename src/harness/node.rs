@@ -119,7 +119,7 @@ impl Node {
         self.get_within(path, DEFAULT_TIMEOUT).await
     }
 
-    async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
+    pub(super) async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
         let url = format!("{}{path}", self.endpoint());
         let RpcAnswer { status, body } = self.core().http(Method::Get, url, None, within).await?;
         if (200..300).contains(&status) {
@@ -280,7 +280,9 @@ impl NodeBuilder {
     /// Makes it known. Nothing runs yet.
     pub async fn create(mut self) -> Result<Node, InitError> {
         let name = DaemonName::new(&self.name)?;
-        self.core.programs.available()?;
+        if self.options.binary.is_none() {
+            self.core.programs.find("octez-node")?;
+        }
         let port = |what: &str| self.core.port(&format!("{}.{what}", self.name));
         self.options.ports =
             NodePorts { rpc: port("rpc")?, net: port("net")?, metrics: port("metrics")? };

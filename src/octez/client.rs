@@ -13,26 +13,31 @@ use crate::daemon::merge;
 pub struct ActivateOptions {
     /// A protocol hash; `None` is the newest.
     pub protocol: Option<String>,
-    /// Merged over the sandbox's parameters.
+    /// Laid over the protocol's parameters, object by object.
     pub parameters: Option<Value>,
     /// RFC 3339, or `now`; `None` is a year ago, so that blocks can be baked without waiting for their time.
     pub timestamp: Option<String>,
 }
 
 impl ActivateOptions {
-    /// The parameters file.
-    pub fn parameters_text(&self) -> String {
-        let mut parameters = sandbox_parameters();
+    /// What the parameters file holds: these over those of the protocol, or over the few that the sandbox needs.
+    pub fn parameters_over(&self, protocol: Option<Value>) -> Value {
+        let mut parameters = protocol.unwrap_or_else(sandbox_parameters);
         if let Some(more) = &self.parameters {
             merge(&mut parameters, more);
         }
-        parameters.to_string()
+        parameters
     }
 
-    /// What follows the global options; the file holds [`parameters_text`](Self::parameters_text).
+    /// The protocol that is activated.
+    pub fn protocol(&self) -> &str {
+        self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL)
+    }
+
+    /// What follows the global options.
     pub fn args(&self, parameters: &Path, now: SystemTime) -> Vec<String> {
         const YEAR: Duration = Duration::from_hours(365 * 24);
-        let protocol = self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL);
+        let protocol = self.protocol();
         let notation = |time| humantime::format_rfc3339_seconds(time).to_string();
         let timestamp = match self.timestamp.as_deref() {
             None => notation(now - YEAR),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ACTIVATOR_KEY, GENESIS_PROTOCOL};
+use super::{ACTIVATOR, GENESIS_PROTOCOL};
 
 /// A protocol change that a node's configuration names (`user_activated_upgrades`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) fn sandbox_with(upgrades: &[Upgrade]) -> Value {
             "block": "BLockGenesisGenesisGenesisGenesisGenesisf79b5d1CoW2",
             "protocol": GENESIS_PROTOCOL,
         },
-        "genesis_parameters": { "values": { "genesis_pubkey": ACTIVATOR_KEY } },
+        "genesis_parameters": { "values": { "genesis_pubkey": ACTIVATOR.public_key } },
         "chain_name": "TEZOS",
         "sandboxed_chain_name": "SANDBOXED_TEZOS",
         "user_activated_upgrades": upgrades.iter().map(upgrade).collect::<Value>(),

@@ -30,10 +30,16 @@ pub use self::start::main;
 /// Why the accuser ends by itself; each with exit code 1.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// Told as `Error:`, with the options that there are.
+    #[error(transparent)]
+    Usage(#[from] super::globals::UsageError),
     /// Told as `Error:`.
     #[error("{0}")]
     Error(String),
-    /// Told as `Fatal error:`, for what Octez raises as an exception.
+    /// Told as `Fatal error:`, for what Octez raises as a failure.
     #[error("{0}")]
     Fatal(String),
+    /// Told as `Fatal error:` too, but on standard output: an exception that only the program's last resort catches.
+    #[error("{0}")]
+    Exception(String),
 }

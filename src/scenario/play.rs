@@ -14,6 +14,7 @@ mod builtins;
 mod chain;
 mod cursors;
 mod events;
+mod evidence;
 mod judgement;
 mod lifecycle;
 mod live;
@@ -112,7 +113,7 @@ async fn run(stage: &Stage<'_>) -> Ended {
         Ok(ended) => ended,
         Err(trouble) => {
             let survey = stage.harness.survey().await;
-            Ended::InTrouble(judgement::explained(stage, trouble, &survey))
+            Ended::InTrouble(evidence::explained(stage, trouble, &survey))
         }
     };
     stage.track.cancel_running();

@@ -49,6 +49,8 @@ impl World {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path("bin").join(program));
         command.stdin(Stdio::null()).env_remove("TEZOS_EVENTS_CONFIG");
+        // Whoever is given no directory writes into this one, not into the user's.
+        command.env("TEZOS_CLIENT_DIR", self.path("home"));
         command
     }
 
@@ -110,14 +112,24 @@ impl Node<'_> {
 
     /// Runs it and waits until it is ready.
     pub fn run(&self) -> Daemon {
+        self.run_with("?section-prefix=:info")
+    }
+
+    /// As [`Self::run`], with other options of the event sink.
+    pub fn run_with(&self, sink: &str) -> Daemon {
+        let daemon = Daemon::spawn(self.world, &self.name, self.run_command(), sink);
+        daemon.wait_for("node_is_ready.v0", |_| true);
+        daemon
+    }
+
+    /// The command that runs it.
+    pub fn run_command(&self) -> Command {
         let rpc = format!("127.0.0.1:{}", self.rpc);
         let net = format!("127.0.0.1:{}", self.net);
         let mut command = self.world.command("octez-node");
         command.args(["run", "--data-dir", &self.data_dir, "--net-addr", &net, "--rpc-addr", &rpc]);
         command.args(["--allow-all-rpc", &rpc, "--singleprocess"]);
-        let daemon = Daemon::spawn(self.world, &self.name, command, "?section-prefix=:info");
-        daemon.wait_for("node_is_ready.v0", |_| true);
-        daemon
+        command
     }
 
     /// Writes into its configuration that this protocol takes over after this level, as the harness does.

@@ -9,6 +9,7 @@ mod support;
 mod http;
 
 mod branches;
+mod crowds;
 mod garbage;
 mod lifecycle;
 mod operations;

@@ -10,6 +10,7 @@ use super::waits::{Port, Why};
 use crate::daemon::DaemonName;
 use crate::event::log::{Scan, ScanSource, Scanned};
 use crate::event::miss::Miss;
+use crate::event::tally::Tally;
 use crate::event::waiters::{Wait, WaiterId};
 use crate::event::{Event, Seq};
 use crate::record::RecordError;
@@ -69,12 +70,16 @@ impl EventBus {
         let until = self.next_seq();
         let share = (LOOK_BACK / (self.scans.len() as u64 + 1)).max(LEAST_LOOK_BACK);
         let earliest = Seq(until.0.saturating_sub(share));
-        let mut sources = port.sources.clone();
-        for (_, from) in &mut sources {
-            *from = earliest.max(*from);
-        }
-        let from = sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
-        let miss = Miss { from, to: until, ..Miss::default() };
+        let from = port.sources.iter().map(|(_, from)| earliest.max(*from)).min().unwrap_or(until);
+        let is_partial = earliest > Seq::default();
+        let incarnation = match &port.sources[..] {
+            [(daemon, _)] => self.tallies.get(daemon).and_then(Tally::incarnation),
+            _ => None,
+        };
+        let miss = Miss { from, to: until, is_partial, incarnation, ..Miss::default() };
+        // Also what stands before the position of the wait: an event that came too early explains much.
+        let sources: Vec<_> =
+            port.sources.iter().map(|(daemon, _)| (daemon.clone(), earliest)).collect();
         let has_events = |(daemon, from): &(DaemonName, Seq)| {
             self.tallies.get(daemon).is_some_and(|tally| tally.may_hold(*from, |_| true))
         };
@@ -191,20 +196,38 @@ fn judge(wait: &mut Wait, scanned: &Scanned, too_late: Seq) -> Option<Event> {
 }
 
 fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
-    let Some((daemon, _)) = port.sources.get(scanned.source) else {
+    let Some((daemon, cursor)) = port.sources.get(scanned.source) else {
         return;
     };
     let origin = origin(daemon, scanned);
+    let at_us = scanned.entry.monotonic_us;
+    let bound = port.bound.as_ref();
     let mut sections = Sections::default();
     for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
         let Ok(content) = &record.content else {
             continue;
         };
-        miss.count(&content.name);
-        if port.event.matches(content.name.as_str())
-            && let Some(event) = publish::open(&origin, &scanned.batch, content, seq, &mut sections)
-        {
-            miss.consider(&event, port.bound.as_ref());
+        let counts = seq >= *cursor;
+        if counts {
+            miss.count(&content.name);
+        } else {
+            miss.name(&content.name);
+        }
+        let is_wanted = port.event.matches(content.name.as_str());
+        // Names that are only like it matter as long as it has not come itself.
+        let is_like =
+            || counts && miss.same_name == 0 && port.event.resembles(content.name.as_str());
+        if !is_wanted && !is_like() {
+            continue;
+        }
+        let Some(event) = publish::open(&origin, &scanned.batch, content, seq, &mut sections)
+        else {
+            continue;
+        };
+        match (is_wanted, counts) {
+            (true, true) => miss.consider(&event, bound, at_us),
+            (true, false) => miss.pass_over(&event, bound, *cursor, at_us),
+            (false, _) => miss.consider_similar(&event, bound, at_us),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Who is connected to whom.
+//! Who is connected to whom: what `octez-admin-client` does, by the requests that it makes
+//! (`lib_client_commands/client_p2p_commands.ml`).
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{ClientError, LOOK_EVERY};
+use super::{ClientError, LOOK_EVERY, left};
 use crate::harness::core::SharedCore;
-use crate::harness::{Harness, Node, WaitError};
+use crate::harness::{Harness, Node, RpcAnswer, RpcError, WaitError};
 use crate::host::http::Method;
 
 impl Harness {
@@ -15,15 +15,16 @@ impl Harness {
     ///
     /// Done when both nodes of every pair list each other.
     pub async fn connect(&self, nodes: &[Node], within: Duration) -> Result<(), ClientError> {
+        let deadline = Instant::now() + within;
         for (index, dialer) in nodes.iter().enumerate() {
             for other in &nodes[index + 1..] {
-                connect_pair(&self.core, dialer, other, within).await?;
+                Pair::new(&self.core, dialer, other, within, deadline).await?.connect().await?;
             }
         }
         Ok(())
     }
 
-    /// Untrusts and kicks: the two nodes are not connected when this is done.
+    /// Untrusts and kicks: when this is done, neither node lists the other.
     pub async fn disconnect(
         &self,
         a: &Node,
@@ -31,69 +32,122 @@ impl Harness {
         within: Duration,
     ) -> Result<(), ClientError> {
         let deadline = Instant::now() + within;
-        for (node, other) in [(a, b), (b, a)] {
-            set_acl(node, other, "open").await?;
-        }
-        let peer = b.wait_for_identity().await.map_err(not_announced)?;
-        let path = format!("/network/connections/{peer}?wait=false");
-        a.rpc(Method::Delete, &path, None).await?;
-        loop {
-            if !is_connected(a, b).await? && !is_connected(b, a).await? {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(not_connected(a, b, within));
-            }
-            self.core.run(tokio::time::sleep(LOOK_EVERY)).await;
-        }
+        Pair::new(&self.core, a, b, within, deadline).await?.disconnect().await
     }
 }
 
-async fn connect_pair(
-    core: &SharedCore,
-    dialer: &Node,
-    other: &Node,
+/// Two nodes, and how long may be spent on them.
+struct Pair<'a> {
+    core: &'a SharedCore,
+    /// Each with its peer id; the first one dials.
+    nodes: [(&'a Node, String); 2],
     within: Duration,
-) -> Result<(), ClientError> {
-    let deadline = Instant::now() + within;
-    set_acl(dialer, other, "trust").await?;
-    set_acl(other, dialer, "trust").await?;
-    let core = Arc::clone(core);
-    let path = format!("/network/points/127.0.0.1:{}?timeout=10", other.net_port());
-    let mut dialled = false;
-    loop {
-        if is_connected(dialer, other).await? && is_connected(other, dialer).await? {
-            return Ok(());
+    deadline: Instant,
+}
+
+impl<'a> Pair<'a> {
+    async fn new(
+        core: &'a SharedCore,
+        a: &'a Node,
+        b: &'a Node,
+        within: Duration,
+        deadline: Instant,
+    ) -> Result<Self, ClientError> {
+        let a = (a, a.wait_for_identity().await.map_err(not_announced)?);
+        let b = (b, b.wait_for_identity().await.map_err(not_announced)?);
+        Ok(Self { core, nodes: [a, b], within, deadline })
+    }
+
+    async fn connect(&self) -> Result<(), ClientError> {
+        let [(dialer, _), (other, _)] = &self.nodes;
+        self.permit("trust").await?;
+        let path = format!("{}?timeout=10", point(other));
+        let mut dialled = false;
+        while !self.lists().await?.iter().all(|listed| *listed) {
+            // A refusal may mean that the other one is dialling at the same time, or not listening yet.
+            if !dialled {
+                let answer = self.ask(dialer, Method::Put, &path, Some(json!({}))).await?;
+                dialled = is_success(&answer);
+            }
+            self.pause("connected").await?;
         }
-        if Instant::now() >= deadline {
-            return Err(not_connected(dialer, other, within));
+        Ok(())
+    }
+
+    async fn disconnect(&self) -> Result<(), ClientError> {
+        let [(a, _), (_, peer)] = &self.nodes;
+        self.permit("open").await?;
+        // Not being connected is an error to the node, and what is wanted here.
+        self.ask(a, Method::Delete, &format!("/network/connections/{peer}"), None).await?;
+        while self.lists().await?.iter().any(|listed| *listed) {
+            self.pause("apart").await?;
         }
-        // A refusal may mean that the other one is dialling at the same time, or not listening yet.
-        if !dialled {
-            let answer = dialer.rpc(Method::Put, &path, Some(json!({}))).await?;
-            dialled = (200..300).contains(&answer.status);
+        Ok(())
+    }
+
+    /// Tells each node what it is to think of the other's address.
+    async fn permit(&self, acl: &str) -> Result<(), ClientError> {
+        let [(a, _), (b, _)] = &self.nodes;
+        for (node, other) in [(a, b), (b, a)] {
+            let path = point(other);
+            let answer = self.ask(node, Method::Patch, &path, Some(json!({ "acl": acl }))).await?;
+            if !is_success(&answer) {
+                let RpcAnswer { status, body } = answer;
+                let source = RpcError::Status { method: Method::Patch, path, status, body };
+                return Err(ClientError::Asking { node: node.name().clone(), source });
+            }
         }
-        core.run(tokio::time::sleep(LOOK_EVERY)).await;
+        Ok(())
+    }
+
+    /// Whether the first lists the second, and the other way round.
+    async fn lists(&self) -> Result<[bool; 2], ClientError> {
+        let [(a, a_id), (b, b_id)] = &self.nodes;
+        Ok([self.is_listed(a, b_id).await?, self.is_listed(b, a_id).await?])
+    }
+
+    async fn is_listed(&self, node: &Node, peer: &str) -> Result<bool, ClientError> {
+        let connections = node.get_within("/network/connections", left(self.deadline)).await;
+        let connections = connections.map_err(of(node))?;
+        let listed = |connection: &Value| connection["peer_id"] == peer;
+        Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))
+    }
+
+    async fn ask(
+        &self,
+        node: &Node,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<RpcAnswer, ClientError> {
+        let url = format!("{}{path}", node.endpoint());
+        self.core.http(method, url, body, left(self.deadline)).await.map_err(of(node))
+    }
+
+    /// Between two looks; an error when the time is over.
+    async fn pause(&self, wanted: &'static str) -> Result<(), ClientError> {
+        if Instant::now() >= self.deadline {
+            let [a, b] = self.nodes.each_ref().map(|(node, _)| node.name().to_string());
+            return Err(ClientError::Peers { a, b, wanted, after: self.within });
+        }
+        self.core.run(tokio::time::sleep(LOOK_EVERY)).await;
+        Ok(())
     }
 }
 
-fn not_connected(a: &Node, b: &Node, after: Duration) -> ClientError {
-    ClientError::NotConnected { a: a.name().to_string(), b: b.name().to_string(), after }
+fn of(node: &Node) -> impl FnOnce(RpcError) -> ClientError {
+    let node = node.name().clone();
+    move |source| ClientError::Asking { node, source }
+}
+
+fn point(node: &Node) -> String {
+    format!("/network/points/127.0.0.1:{}", node.net_port())
+}
+
+fn is_success(answer: &RpcAnswer) -> bool {
+    (200..300).contains(&answer.status)
 }
 
 fn not_announced(error: WaitError) -> ClientError {
     ClientError::NotAnnounced(Box::new(error))
-}
-
-async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError> {
-    let path = format!("/network/points/127.0.0.1:{}", other.net_port());
-    node.rpc(Method::Patch, &path, Some(json!({ "acl": acl }))).await?;
-    Ok(())
-}
-
-async fn is_connected(node: &Node, other: &Node) -> Result<bool, ClientError> {
-    let peer = other.wait_for_identity().await.map_err(not_announced)?;
-    let connections = node.get("/network/connections").await?;
-    let listed = |connection: &Value| connection["peer_id"].as_str() == Some(&*peer);
-    Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))
 }

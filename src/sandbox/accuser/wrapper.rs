@@ -29,7 +29,7 @@ impl Wrapper {
         if self.keep_alive {
             self.wait_for_node().await;
         }
-        let hash = self.next_protocol("head").await.map_err(fatal)?;
+        let hash = self.next_protocol("head").await.map_err(failed)?;
         if !protocol::is_frozen(&hash) {
             return Ok(hash);
         }
@@ -50,7 +50,7 @@ impl Wrapper {
                 }
             };
             while let Ok(Some(_)) = heads.next().await {
-                let hash = self.next_protocol("head").await.map_err(fatal)?;
+                let hash = self.next_protocol("head").await.map_err(failed)?;
                 if !protocol::is_frozen(&hash) {
                     return Ok(hash);
                 }
@@ -140,7 +140,7 @@ impl Wrapper {
 
     async fn survive(&self, error: RpcError) -> Result<(), Failure> {
         if !self.keep_alive {
-            return Err(fatal(error));
+            return Err(failed(error));
         }
         self.wait_for_node().await;
         Ok(())
@@ -154,6 +154,10 @@ impl Wrapper {
     }
 }
 
-fn fatal(error: RpcError) -> Failure {
-    Failure::Error(error.to_string())
+/// These requests are made without Octez's own client: an answer that is no success is an exception there.
+fn failed(error: RpcError) -> Failure {
+    match error {
+        RpcError::Status { .. } => Failure::Exception(error.to_string()),
+        error => Failure::Error(error.to_string()),
+    }
 }

@@ -273,12 +273,12 @@ impl Loop {
 
     async fn receive(&self, operations: Vec<Operation>, times: Times) {
         for operation in operations {
-            let hash = operation.hash();
+            let (hash, raw) = (operation.hash(), operation.raw_json());
             if self.shell.receive(operation).is_none() {
                 continue;
             }
             self.emit(Level::Debug, &PREVALIDATOR, "operation_classified", &json!(hash)).await;
-            let view = json!({ "request": "arrived", "operation_hash": hash });
+            let view = json!({ "request": "arrived", "operation_hash": hash, "operation": raw });
             self.tell_completed(Level::Debug, "request_completed_debug", view, times).await;
         }
     }

@@ -10,6 +10,7 @@ use super::track::StepId;
 use super::trouble::{Place, Trouble};
 use super::vacuity::{Watch, unknown_throughout};
 use crate::event::Event;
+use crate::event::miss::shortened;
 use crate::harness::WaitError;
 use crate::scenario::model::{Never, Since, Until};
 use crate::scenario::result::FailureKind;
@@ -32,6 +33,7 @@ impl Branch {
         let pattern = self.pattern(stage, &never.pattern, never.since.as_ref())?;
         let groups = self.groups(stage, &never.pattern.from)?;
         stage.watches(Watch { groups, event: pattern.event.clone(), place: place.clone() });
+        stage.note_wait(id, |path| pattern.note(path, true));
         if let Some(until) = &never.until {
             return self.never_until(stage, &pattern, until, id).await;
         }
@@ -64,6 +66,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let end = self.pattern(stage, &until.pattern, None)?;
         let within = stage.within(until.within.as_ref(), &self.scope)?;
+        stage.note_wait(id, |path| end.note(path, false));
         let ended = tokio::select! {
             biased;
             event = occurrence(stage, pattern) => match end.look_back(stage).await {
@@ -117,12 +120,6 @@ fn unexpected(pattern: &Pattern, event: &Event) -> Trouble {
     Trouble::new(FailureKind::UnexpectedEvent, message)
         .wanting(event.daemon.to_string(), pattern.event.to_string(), predicate)
         .of(&event.daemon)
-}
-
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 200;
-    let end = text.floor_char_boundary(LIMIT.min(text.len()));
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
 }
 
 /// The invariants of a scenario, watched from position 0.

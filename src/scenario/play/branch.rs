@@ -68,8 +68,12 @@ impl Branch {
         id: StepId,
     ) -> Result<(), Trouble> {
         match &step.action {
-            Action::Lifecycle(lifecycle) => self.lifecycle(stage, lifecycle).await,
-            Action::Signal { daemon, signal } => self.signal(stage, daemon, signal).await,
+            Action::Lifecycle(lifecycle) => {
+                self.lifecycle(stage, lifecycle, &Place::of(step, &stage.scenario)).await
+            }
+            Action::Signal { daemon, signal } => {
+                self.signal(stage, daemon, signal, &Place::of(step, &stage.scenario)).await
+            }
             Action::Exited(exited) => self.exited(stage, exited, id).await,
             Action::Expect(expected) => self.expect(stage, expected, id).await,
             Action::Never(never) => {

@@ -10,7 +10,6 @@ use super::stage::Stage;
 use super::trouble::Trouble;
 use crate::harness::{ClientError, Node};
 use crate::octez::{ActivateOptions, BakeOptions, VoteOptions};
-use crate::scenario::job::OctezSource;
 use crate::scenario::model::{Activate, Bake, ConnectPeers, Inject, Vote};
 use crate::scenario::result::FailureKind;
 use crate::scenario::values::{Setting, Text};
@@ -185,7 +184,7 @@ fn judge(
 
 /// Refuses keys of a verb that nothing but the sandbox's client can do.
 fn sandbox_only(stage: &Stage<'_>, verb: &str, keys: &[&str]) -> Result<(), Trouble> {
-    if keys.is_empty() || stage.job.octez == OctezSource::Sandbox {
+    if keys.is_empty() || !stage.harness.is_octez_real() {
         return Ok(());
     }
     let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();

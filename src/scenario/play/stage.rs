@@ -5,16 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::roster::Roster;
-use super::track::Track;
+use super::track::{StepId, Track};
 use super::trouble::Trouble;
 use super::vacuity::Watch;
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
 use crate::event::Seq;
-use crate::harness::{Harness, Surveyed};
+use crate::harness::{Daemon, Harness, Surveyed};
 use crate::record::What;
 use crate::scenario::job::{Job, Listener, Progress};
 use crate::scenario::model::Scenario;
-use crate::scenario::result::{FailureKind, FaultResult};
+use crate::scenario::result::{By, FailureKind, FaultResult};
 use crate::scenario::values::{Scope, Setting};
 
 /// Longer than any scenario, and short enough to be added to any time.
@@ -38,6 +38,8 @@ pub(super) struct Stage<'a> {
     pub(super) faults: RefCell<Vec<FaultResult>>,
     /// Exits that a step has asked about.
     answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
+    /// The last step that was to end each incarnation.
+    enders: RefCell<HashMap<(DaemonName, Incarnation), By>>,
 }
 
 impl<'a> Stage<'a> {
@@ -63,6 +65,7 @@ impl<'a> Stage<'a> {
             watched: RefCell::default(),
             faults: RefCell::default(),
             answered: RefCell::default(),
+            enders: RefCell::default(),
         }
     }
 
@@ -105,6 +108,13 @@ impl<'a> Stage<'a> {
         }
         let (path, outcome) = (path.to_owned(), outcome.to_owned());
         self.harness.note(What::Step { path, outcome, more });
+    }
+
+    /// Notes what a step begins to wait for.
+    pub(super) fn note_wait(&self, id: StepId, wait: impl FnOnce(String) -> What) {
+        if !self.track.is_full() {
+            self.harness.note(wait(self.track.path(id)));
+        }
     }
 
     pub(super) fn warn(&self, warning: impl Into<String>) {
@@ -158,6 +168,16 @@ impl<'a> Stage<'a> {
 
     pub(super) fn is_answered(&self, daemon: &DaemonName, incarnation: Incarnation) -> bool {
         self.answered.borrow().contains(&(daemon.clone(), incarnation))
+    }
+
+    /// A step is about to end, or may end, what runs now of a daemon.
+    pub(super) fn ends(&self, daemon: &Daemon, by: &By) {
+        let incarnation = daemon.status().incarnation;
+        self.enders.borrow_mut().insert((daemon.name().clone(), incarnation), by.clone());
+    }
+
+    pub(super) fn ended_by(&self, daemon: &DaemonName, incarnation: Incarnation) -> Option<By> {
+        self.enders.borrow().get(&(daemon.clone(), incarnation)).cloned()
     }
 
     /// A limit on all steps is over; names what was going on.
