@@ -174,19 +174,21 @@ fn double_votes_are_denounced_and_denounced_again() {
     let _running = node.run();
     node.activate();
     let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:debug");
-    for (kind, word) in [("attest", "attestation"), ("preattest", "preattestation")] {
+    // Each by somebody else: who was denounced in a block has no vote any more.
+    let votes =
+        [("attest", "attestation", "bootstrap1"), ("preattest", "preattestation", "bootstrap2")];
+    for (kind, word, voter) in votes {
         let mut last = String::new();
         for _ in 0..4 {
-            last = node.bake("bootstrap1");
+            last = node.bake("bootstrap3");
         }
         accuser.wait_for("accuser_processed_block.v0", |value| *value == last);
-        node.client(&format!("{kind} for bootstrap1 --force"));
-        node.client(&format!("{kind} for bootstrap1 --force --payload head~2"));
+        node.client(&format!("{kind} for {voter} --force"));
+        node.client(&format!("{kind} for {voter} --force --payload head~2"));
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
         assert_eq!(detected.as_object().map(serde_json::Map::len), Some(2), "{detected}");
         let denounced = accuser.wait_for(&format!("double_{word}_denounced.v0"), |_| true);
-        let third =
-            hash_in(&node.client(&format!("{kind} for bootstrap1 --force --branch head~1")));
+        let third = hash_in(&node.client(&format!("{kind} for {voter} --force --branch head~1")));
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
         assert_eq!(detected[format!("new_{word}")], third);
         accuser
