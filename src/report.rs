@@ -11,6 +11,7 @@ pub mod failure;
 pub mod json;
 pub mod junit;
 pub mod listing;
+pub mod schema;
 pub mod sink;
 pub mod terminal;
 pub mod text;
