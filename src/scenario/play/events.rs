@@ -125,6 +125,9 @@ impl Branch {
             } else {
                 vec![pattern.wait(stage, within)]
             };
+            for waiter in &waiters {
+                stage.track.awaits(id, waiter.id());
+            }
             waits.push(Box::pin(all_of(waiters)));
         }
         let matches = all_or_first_failure(waits).await?;
