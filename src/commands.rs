@@ -3,6 +3,8 @@
 mod check;
 mod events;
 mod outcome;
+mod report;
+mod reports;
 mod run;
 mod simple;
 mod streams;
@@ -19,6 +21,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(*args, streams),
         Command::Check(args) => check::check(&args, streams).map(ExitCode::from),
         Command::Events(args) => events::events(args, streams).map(ExitCode::from),
+        Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Schema => simple::schema(streams).map(ExitCode::from),
         Command::Sandbox(SandboxCommand::Install { dir }) => {
             simple::install_sandbox(&dir, streams).map(ExitCode::from)

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub use self::append::{Recorder, RecordingFailure};
 pub use self::layout::RunDir;
-pub use self::read::{EnvelopeNote, Note, RecordedRun, What};
+pub use self::read::{EnvelopeNote, Note, RecordedRun, WaitSource, What};
 
 /// The run directory cannot be written or read.
 #[derive(Debug, thiserror::Error)]

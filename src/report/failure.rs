@@ -106,7 +106,7 @@ fn head(result: &ScenarioResult, failure: &Failure) -> String {
     format!("{place}{between}{what}  {failed}: {reason}{:gap$}{seed}\n", "")
 }
 
-fn reason(failure: &Failure) -> &'static str {
+pub fn reason(failure: &Failure) -> &'static str {
     match failure.kind {
         FailureKind::TimedOut if failure.wanted.is_some() => "no such event",
         FailureKind::TimedOut => "time limit",

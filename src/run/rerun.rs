@@ -1,4 +1,6 @@
-//! The command that plays a scenario again as it was played.
+//! The commands that play a scenario again as it was played, and that check its record again.
+
+use std::path::Path;
 
 use super::{Case, Options};
 use crate::scenario::job::OctezSource;
@@ -31,6 +33,11 @@ pub fn command(case: &Case, seed: u64, options: &Options) -> String {
         }
     }
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// `tribunal recheck RUN_DIR`, ready for a shell.
+pub fn recheck(run_dir: &Path) -> String {
+    format!("tribunal recheck {}", quoted(&run_dir.to_string_lossy()))
 }
 
 /// As one word of a POSIX shell.
@@ -71,5 +78,11 @@ mod tests {
         all.octez = OctezSource::Folder("/opt/octez".into());
         let rest = " --var 'key=a b' --var times=3 --timeout 1m30s --timeout-scale 2.5 --strict --octez /opt/octez";
         assert_eq!(command(&case, 42, &all), format!("{words}{rest}"));
+    }
+
+    #[test]
+    fn a_run_directory_can_be_checked_again_whatever_its_name() {
+        assert_eq!(recheck("runs/a-42".as_ref()), "tribunal recheck runs/a-42");
+        assert_eq!(recheck("my runs/a".as_ref()), "tribunal recheck 'my runs/a'");
     }
 }

@@ -11,6 +11,7 @@
 mod absence;
 mod branch;
 mod builtins;
+mod chain;
 mod cursors;
 mod events;
 mod evidence;

@@ -132,7 +132,7 @@ fn run_interrupted(
     let report = runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(
             Duration::from_mins(1),
-            play_all(&cases(number), &options, player, observer, receiver),
+            play_all(&cases(number), &options, player, observer, Arc::new(()), receiver),
         )
         .await
         .expect("the run ends")
@@ -163,8 +163,9 @@ fn a_failure_keeps_its_directory_with_the_result_and_the_command_to_rerun() {
     let text = std::fs::read(run_dir.join("result.json")).expect("written");
     let read: ScenarioResult = serde_json::from_slice(&text).expect("readable");
     assert_eq!(read, played[0].result);
-    let rerun = read.failure.expect("failed").rerun.expect("filled in");
-    assert_eq!(rerun, "tribunal run scenarios/0.yaml --seed 42");
+    let failure = read.failure.expect("failed");
+    assert_eq!(failure.rerun.expect("filled in"), "tribunal run scenarios/0.yaml --seed 42");
+    assert_eq!(failure.replay.expect("filled in"), super::super::rerun::recheck(&run_dir));
     assert_eq!(Times::read(ran.out.path()).of(Path::new("scenarios/0.yaml")), None);
 }
 

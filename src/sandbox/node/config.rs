@@ -1,9 +1,13 @@
 //! `config.json`: what a node is told once and keeps (`src/lib_node_config/config_file.ml`).
 
+mod network;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+
+use crate::sandbox::upgrades::Upgrades;
 
 /// Octez's number of peers that must agree before a node calls itself synchronised.
 const DEFAULT_SYNCHRONISATION_THRESHOLD: usize = 4;
@@ -18,6 +22,7 @@ pub struct Changes {
     /// Where peers are told to find the node, if not where it listens.
     pub advertised_net_port: Option<u16>,
     pub rpc_addrs: Vec<SocketAddr>,
+    pub metrics_addrs: Vec<SocketAddr>,
     /// `ADDR:PORT` or `ADDR:PORT#PEER`; added to those of the file.
     pub peers: Vec<String>,
     pub private_mode: Option<bool>,
@@ -35,10 +40,12 @@ pub struct Config {
     pub net_addr: SocketAddr,
     pub advertised_net_port: u16,
     pub rpc_addrs: Vec<SocketAddr>,
+    pub metrics_addrs: Vec<SocketAddr>,
     pub peers: Vec<String>,
     pub private_mode: bool,
     pub max_connections: usize,
     pub synchronisation_threshold: usize,
+    pub upgrades: Upgrades,
 }
 
 /// A configuration file that cannot be used.
@@ -99,6 +106,9 @@ impl ConfigFile {
         if !changes.rpc_addrs.is_empty() {
             self.put(&["rpc", "listen-addrs"], json!(changes.rpc_addrs));
         }
+        if !changes.metrics_addrs.is_empty() {
+            self.put(&["metrics_addr"], json!(changes.metrics_addrs));
+        }
         if !changes.peers.is_empty() {
             let path = ["p2p", "bootstrap-peers"];
             let mut peers = self.get(&path).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -131,11 +141,7 @@ impl ConfigFile {
             None => vec![(Ipv4Addr::LOCALHOST, DEFAULT_RPC_PORT).into()],
             Some(found) => typed("rpc.listen-addrs", "a list of addresses", found)?,
         };
-        let network: String = self.or(&["network"], "network", "a name", "sandbox".into())?;
-        if network != "sandbox" {
-            let (field, wanted) = ("network", "\"sandbox\", the only network of the stand-in");
-            return Err(ConfigError::Field { field, wanted, found: network.into() });
-        }
+        let upgrades = self.get(&["network"]).map(network::upgrades).transpose()?;
         let net_addr: SocketAddr = self.or(
             &["p2p", "listen-addr"],
             "p2p.listen-addr",
@@ -151,6 +157,12 @@ impl ConfigFile {
                 net_addr.port(),
             )?,
             rpc_addrs,
+            metrics_addrs: self.or(
+                &["metrics_addr"],
+                "metrics_addr",
+                "a list of addresses",
+                Vec::new(),
+            )?,
             peers: self.or(
                 &["p2p", "bootstrap-peers"],
                 "p2p.bootstrap-peers",
@@ -175,6 +187,7 @@ impl ConfigFile {
                 "a number",
                 DEFAULT_SYNCHRONISATION_THRESHOLD,
             )?,
+            upgrades: upgrades.unwrap_or_default(),
         })
     }
 

@@ -27,6 +27,8 @@ const COMMON: &[Field] = &[
 const BINARY: Field =
     optional("binary", Shape::Text, "The program, instead of the Octez programs of this run.");
 
+const ONE_UPGRADE: Shape = Shape::Table(&UPGRADE);
+
 const NODE_KEYS: &[Field] = &[
     BINARY,
     optional(
@@ -44,6 +46,11 @@ const NODE_KEYS: &[Field] = &[
     optional("history_mode", Shape::Text, "`archive`, `full` or `rolling`."),
     optional("singleprocess", Shape::Boolean, "Blocks are validated in its own process."),
     optional("config", Shape::Object, "Merged into its config.json."),
+    optional(
+        "upgrades",
+        Shape::List(&ONE_UPGRADE),
+        "Protocol changes to come, which its network has agreed on.",
+    ),
 ];
 
 const ACCUSER_KEYS: &[Field] = &[
@@ -74,24 +81,23 @@ const PROCESS_KEYS: &[Field] = &[
 ];
 
 const LATER: &[&str] = &["host", "via", "output"];
-const LATER_NODE: &[&str] = &["host", "via", "output", "upgrades"];
 
 pub(crate) static NODE: Table = Table {
     name: "octez-node",
     example: "{ kind: octez-node }",
-    doc: "A node.",
+    doc: "An `octez-node`: keeps a chain, talks to its peers, answers RPCs.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-node"]), "What sort of daemon it is.")],
         COMMON,
         NODE_KEYS,
     ],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static ACCUSER: Table = Table {
     name: "octez-accuser",
     example: "{ kind: octez-accuser, node: node }",
-    doc: "An accuser.",
+    doc: "An `octez-accuser`: watches a node and denounces double baking and double voting.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-accuser"]), "What sort of daemon it is.")],
         COMMON,
@@ -118,7 +124,7 @@ pub(crate) static ANY_DAEMON: Table = Table {
     example: "{ env: { LANG: C } }",
     doc: "Declaration keys of any kind.",
     keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, PROCESS_KEYS],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static WITH_NODE: Table = Table {
@@ -126,7 +132,7 @@ pub(crate) static WITH_NODE: Table = Table {
     example: "{ private_mode: true }",
     doc: "Declaration keys of an `octez-node`.",
     keys: &[COMMON, NODE_KEYS],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static WITH_ACCUSER: Table = Table {
@@ -150,11 +156,38 @@ pub(crate) static DEFAULTS: Table = Table {
     example: "{ octez-node: { private_mode: true } }",
     doc: "What every daemon of a kind has, unless it says something else.",
     keys: &[&[
-        optional("octez-node", Shape::Table(&WITH_NODE), "For every `octez-node`."),
-        optional("octez-accuser", Shape::Table(&WITH_ACCUSER), "For every `octez-accuser`."),
-        optional("process", Shape::Table(&WITH_PROCESS), "For every `process`."),
+        optional(
+            "octez-node",
+            Shape::Table(&WITH_NODE),
+            "What every `octez-node` has, unless its declaration says something else.",
+        ),
+        optional(
+            "octez-accuser",
+            Shape::Table(&WITH_ACCUSER),
+            "What every `octez-accuser` has, unless its declaration says something else.",
+        ),
+        optional(
+            "process",
+            Shape::Table(&WITH_PROCESS),
+            "What every `process` has, unless its declaration says something else.",
+        ),
     ]],
     later: &["octez-baker"],
+};
+
+pub(crate) static UPGRADE: Table = Table {
+    name: "upgrade",
+    example: "{ level: 8, protocol: ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK }",
+    doc: "A protocol change.",
+    keys: &[&[
+        required(
+            "level",
+            Shape::Integer(2),
+            "Of the last block of the old protocol: the migration block.",
+        ),
+        required("protocol", Shape::Text, "The hash of the new protocol."),
+    ]],
+    later: &[],
 };
 
 pub(crate) static RESTART: Table = Table {
@@ -192,7 +225,7 @@ pub(crate) static BACKOFF: Table = Table {
     example: "{ initial: 100ms, factor: 2, max: 5s }",
     doc: "How long to wait before the n-th restart in a row.",
     keys: &[&[
-        optional("initial", Shape::Duration, "Before the first."),
+        optional("initial", Shape::Duration, "The delay before the first restart."),
         optional("factor", Shape::Number, "How much longer before each next one."),
         optional("max", Shape::Duration, "Never longer than this."),
         optional("jitter", Shape::Number, "Part of it that is drawn: 0.1 spreads it over ±10 %."),

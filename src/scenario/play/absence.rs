@@ -33,6 +33,7 @@ impl Branch {
         let pattern = self.pattern(stage, &never.pattern, never.since.as_ref())?;
         let groups = self.groups(stage, &never.pattern.from)?;
         stage.watches(Watch { groups, event: pattern.event.clone(), place: place.clone() });
+        stage.note_wait(id, |path| pattern.note(path, true));
         if let Some(until) = &never.until {
             return self.never_until(stage, &pattern, until, id).await;
         }
@@ -65,6 +66,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let end = self.pattern(stage, &until.pattern, None)?;
         let within = stage.within(until.within.as_ref(), &self.scope)?;
+        stage.note_wait(id, |path| end.note(path, false));
         let awaited = end.wait(stage, within);
         stage.track.awaits(id, awaited.id());
         let ended = tokio::select! {

@@ -86,6 +86,8 @@ impl Branch {
             Action::Reach(reach) => self.reach(stage, reach).await,
             Action::Activate(activate) => self.activate(stage, activate).await,
             Action::Bake(bake) => self.bake(stage, bake).await,
+            Action::Vote(vote) => self.vote(stage, vote).await,
+            Action::Inject(inject) => self.inject(stage, inject).await,
             Action::Connect(peers) => self.connect(stage, peers).await,
             Action::Disconnect(peers) => self.disconnect(stage, peers).await,
             Action::Rpc(rpc) => self.rpc(stage, rpc).await,
@@ -279,6 +281,8 @@ fn acts(action: &Action) -> bool {
         Action::Signal { .. }
         | Action::Activate(_)
         | Action::Bake(_)
+        | Action::Vote(_)
+        | Action::Inject(_)
         | Action::Connect(_)
         | Action::Disconnect(_)
         | Action::Exec(_) => true,

@@ -1,17 +1,19 @@
 //! `${port.NAME}`, `${rpc.NODE}` and the like: what only the run knows.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::stage::Stage;
 use crate::daemon::DaemonName;
+use crate::harness::InitError;
 use crate::octez::SANDBOX_KEYS;
 use crate::scenario::values::{Builtin, Builtins, ValueError};
 
 impl Builtins for Stage<'_> {
     fn resolve(&self, what: &Builtin) -> Result<Value, ValueError> {
         let unavailable = |text: String, reason: String| ValueError::Unavailable { text, reason };
-        let directory = |name: &str| {
-            let path = self.harness.directory(name);
+        let directory = |name: &str, path: Result<PathBuf, InitError>| {
             path.map(|path| Value::from(path.to_string_lossy().into_owned()))
                 .map_err(|error| unavailable(name.to_owned(), crate::cause::chain(&error)))
         };
@@ -23,7 +25,9 @@ impl Builtins for Stage<'_> {
         match what {
             Builtin::Variable(name) => Err(ValueError::Unset { name: name.clone() }),
             Builtin::Port(name) => port(name).map(Value::from),
-            Builtin::Dir(name) | Builtin::Data(name) => directory(name),
+            Builtin::Dir(name) | Builtin::Data(name) => {
+                directory(name, self.harness.directory(name))
+            }
             Builtin::Pipe(name) => match DaemonName::new(name) {
                 Ok(daemon) => {
                     Ok(self.harness.event_pipe(&daemon).to_string_lossy().into_owned().into())
@@ -33,11 +37,11 @@ impl Builtins for Stage<'_> {
             Builtin::Rpc(name) => {
                 port(&format!("{name}.rpc")).map(|port| format!("http://127.0.0.1:{port}").into())
             }
-            Builtin::Client(name) => directory(&format!("{name}-client")),
+            Builtin::Client(name) => directory(name, self.harness.client_directory(name)),
             Builtin::Pkh(key) => {
-                let found = SANDBOX_KEYS.iter().find(|(known, _)| known == key);
-                found.map(|(_, hash)| (*hash).into()).ok_or_else(|| {
-                    let known: Vec<&str> = SANDBOX_KEYS.iter().map(|(name, _)| *name).collect();
+                let found = SANDBOX_KEYS.iter().find(|known| known.alias == key);
+                found.map(|key| key.public_key_hash.into()).ok_or_else(|| {
+                    let known: Vec<&str> = SANDBOX_KEYS.iter().map(|key| key.alias).collect();
                     let reason = format!("no such key; there are {}", known.join(", "));
                     unavailable(key.clone(), reason)
                 })

@@ -12,7 +12,7 @@ use crate::daemon::DaemonName;
 use crate::event::waiters::{Bound, Test, subject};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
 use crate::harness::{Node, WaitError, Waiter, Wanted};
-use crate::record::What;
+use crate::record::{WaitSource, What};
 use crate::scenario::model::{EventPattern, Expect, Reach, Since};
 use crate::scenario::result::FailureKind;
 
@@ -37,6 +37,20 @@ impl Pattern {
 
     pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiter {
         stage.harness.wait(self.wanted(), within)
+    }
+
+    /// For whoever reads the log later.
+    pub(super) fn note(&self, path: String, never: bool) -> What {
+        let from =
+            |(daemon, seq): &(DaemonName, Seq)| WaitSource { daemon: daemon.clone(), seq: *seq };
+        What::Wait {
+            path,
+            from: self.sources.iter().map(from).collect(),
+            event: self.event.to_string(),
+            predicate: self.bound.as_ref().map(|bound| bound.predicate.source().to_owned()),
+            count: self.count,
+            never,
+        }
     }
 
     fn of(&self, source: (DaemonName, Seq)) -> Self {
@@ -119,15 +133,18 @@ impl Branch {
                 pattern.count = count.resolve(&self.scope, stage)?;
             }
             let within = stage.within(one.within.as_ref(), &self.scope)?;
-            let waiters: Vec<Waiter> = if one.each {
-                let sources = pattern.sources.iter().cloned();
-                sources.map(|source| pattern.of(source).wait(stage, within)).collect()
+            let patterns: Vec<Pattern> = if one.each {
+                pattern.sources.iter().cloned().map(|source| pattern.of(source)).collect()
             } else {
-                vec![pattern.wait(stage, within)]
+                vec![pattern]
             };
-            for waiter in &waiters {
+            let waiters = patterns.iter().map(|pattern| {
+                stage.note_wait(id, |path| pattern.note(path, false));
+                let waiter = pattern.wait(stage, within);
                 stage.track.awaits(id, waiter.id());
-            }
+                waiter
+            });
+            let waiters: Vec<Waiter> = waiters.collect();
             waits.push(Box::pin(all_of(waiters)));
         }
         let matches = all_or_first_failure(waits).await?;

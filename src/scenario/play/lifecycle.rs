@@ -14,7 +14,7 @@ use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_num
 use crate::event::waiters::Test;
 use crate::event::{NamePattern, Seq, lifecycle_names};
 use crate::harness::{CommandError, Done, Grace, Wanted};
-use crate::record::What;
+use crate::record::{WaitSource, What};
 use crate::scenario::model::{Act, ExitWanted, Exited, Lifecycle};
 use crate::scenario::result::{By, FailureKind, FaultResult};
 use crate::scenario::values::Text;
@@ -133,6 +133,14 @@ impl Branch {
             test: Test::Any,
             count: 1,
         };
+        stage.note_wait(id, |path| What::Wait {
+            path,
+            from: vec![WaitSource { daemon: name.clone(), seq: self.cursors.position(&name) }],
+            event: lifecycle_names::EXITED.to_owned(),
+            predicate: None,
+            count: 1,
+            never: false,
+        });
         let waiter = stage.harness.wait(wanted, within);
         stage.track.awaits(id, waiter.id());
         let exit = waiter.await.map_err(|error| {

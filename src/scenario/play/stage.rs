@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::roster::Roster;
-use super::track::Track;
+use super::track::{StepId, Track};
 use super::trouble::Trouble;
 use super::vacuity::Watch;
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
@@ -111,6 +111,13 @@ impl<'a> Stage<'a> {
         }
         let (path, outcome) = (path.to_owned(), outcome.to_owned());
         self.harness.note(What::Step { path, outcome, more });
+    }
+
+    /// Notes what a step begins to wait for.
+    pub(super) fn note_wait(&self, id: StepId, wait: impl FnOnce(String) -> What) {
+        if !self.track.is_full() {
+            self.harness.note(wait(self.track.path(id)));
+        }
     }
 
     pub(super) fn warn(&self, warning: impl Into<String>) {

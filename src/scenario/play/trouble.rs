@@ -9,6 +9,7 @@ use crate::daemon::lifecycle::Refused;
 use crate::event::miss::Miss;
 use crate::harness::{ClientError, CommandError, InitError, RpcError, WaitError};
 use crate::host::exec::ExecError;
+use crate::host::http::HttpError;
 use crate::scenario::model::{Action, Scenario, Step};
 use crate::scenario::result::{By, Failure, FailureKind, Wanted};
 use crate::scenario::source::{Source, Span};
@@ -219,8 +220,14 @@ impl From<ClientError> for Trouble {
             ClientError::Init(error) => error.into(),
             ClientError::Rpc(error) => error.into(),
             ClientError::Exec(error) => (*error).into(),
-            ClientError::Programs(error) => Self::environment(chain(&error)),
-            ClientError::NotConnected { .. } => Self::new(FailureKind::TimedOut, error.to_string()),
+            ClientError::Programs(_) | ClientError::Parameters { .. } => {
+                Self::environment(chain(&error))
+            }
+            ClientError::Asking { node, source } => Self::from(source).of(&node),
+            ClientError::Refused { .. } => Self::new(FailureKind::Rpc, chain(&error)),
+            ClientError::Peers { .. } | ClientError::NotHead { .. } => {
+                Self::new(FailureKind::TimedOut, error.to_string())
+            }
             other => Self::new(FailureKind::Exec, chain(&other)),
         }
     }
@@ -228,7 +235,11 @@ impl From<ClientError> for Trouble {
 
 impl From<RpcError> for Trouble {
     fn from(error: RpcError) -> Self {
-        Self::new(FailureKind::Rpc, chain(&error))
+        let kind = match &error {
+            RpcError::Http(HttpError::TimedOut { .. }) => FailureKind::TimedOut,
+            _ => FailureKind::Rpc,
+        };
+        Self::new(kind, chain(&error))
     }
 }
 
