@@ -2,6 +2,8 @@
 
 mod commands;
 mod coverage;
+mod rpcs;
 mod shape;
 mod signals;
+mod sinks;
 mod table;

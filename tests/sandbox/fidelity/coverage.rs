@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::table::Table;
 use crate::http::{get, request};
 use crate::relay::{Meddler, Relay};
-use crate::support::{Daemon, Node, World, hash_in};
+use crate::support::{ALPHA, Daemon, NAME, Node, World, hash_in};
 
 const ALL: &str = "?advertise-levels=true&section-prefix=:debug";
 
@@ -46,6 +46,7 @@ fn every_line_is_as_octez_writes_it_and_every_event_claimed_is_emitted() {
     start_and_fork(&world, &mut lines);
     meet(&world, &mut lines);
     denounce(&world, &mut lines);
+    change_the_protocol(&world, &mut lines);
     lose_the_node(&world, &mut lines);
     meddle(&world, &mut lines);
     assert_eq!(lines.table.unseen(&lines.seen), Vec::<String>::new());
@@ -66,8 +67,14 @@ fn start_and_fork(world: &World, lines: &mut Lines) {
     fresh.arg("run").arg("--data-dir").arg(world.path("fresh"));
     fresh.args(["--net-addr", &format!("127.0.0.1:{}", world.port())]);
     fresh.args(["--rpc-addr", &format!("127.0.0.1:{}", world.port())]);
+    let metrics = world.port();
+    fresh.args(["--metrics-addr", &format!("127.0.0.1:{metrics}")]);
     let fresh = Daemon::spawn(world, "fresh", fresh, ALL);
     fresh.wait_for("node_is_ready.v0", |_| true);
+    let (status, counted) = request(metrics, "GET", "/metrics", "");
+    assert_eq!(status, 200);
+    assert!(counted.contains("\noctez_validator_chain_head_level 0\n"), "{counted}");
+    assert_eq!(request(metrics, "GET", "/", "").0, 404);
     lines.end("node", fresh);
 
     let node = world.node("forked");
@@ -144,6 +151,24 @@ fn denounce(world: &World, lines: &mut Lines) {
     accuser.wait_for("consensus_operation_too_far_in_future.v0", |_| true);
     node.client("attest for bootstrap1 --force --level 4 --round 3");
     accuser.wait_for("consensus_operation_too_old.v0", |_| true);
+    lines.end("accuser", accuser);
+    lines.end("node", running);
+}
+
+/// A protocol change that an accuser crosses, up to the end of its old agent.
+fn change_the_protocol(world: &World, lines: &mut Lines) {
+    let node = world.node("changed");
+    node.upgrade(2, ALPHA);
+    let running = node.run_with(ALL);
+    node.activate();
+    let accuser = accuser(world, &node.endpoint(), &[]);
+    accuser.wait_for("daemon_start.v0", |value| value == NAME);
+    node.bake("bootstrap1");
+    accuser.wait_for("daemon_start.v0", |value| value == "alpha");
+    for _ in 3..=5 {
+        node.bake("bootstrap1");
+    }
+    accuser.wait_for("stopping_agent.v0", |_| true);
     lines.end("accuser", accuser);
     lines.end("node", running);
 }
