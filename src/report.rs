@@ -12,6 +12,7 @@ pub mod failure;
 pub mod json;
 pub mod junit;
 pub mod listing;
+pub mod schema;
 pub mod sink;
 pub mod state;
 pub mod terminal;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::grammar::{ACCUSER, NODE, Need, PROCESS, SCENARIO, STEP, Shape, Table};
+use super::grammar::{ACCUSER, BAKER, NODE, Need, PROCESS, SCENARIO, STEP, Shape, Table};
 
 /// The schema of a scenario file (draft 7, which editors know best), with descriptions for what they show on hover.
 pub fn schema() -> Value {
@@ -88,7 +88,8 @@ fn shape(value: Shape, definitions: &mut BTreeMap<&'static str, Value>) -> Value
             json!({ "anyOf": shapes })
         }
         Shape::Daemon => {
-            let kinds = [&NODE, &ACCUSER, &PROCESS].map(|table| reference(table, definitions));
+            let kinds =
+                [&NODE, &ACCUSER, &BAKER, &PROCESS].map(|table| reference(table, definitions));
             json!({ "oneOf": kinds })
         }
         Shape::Steps => json!({ "type": "array", "items": reference(&STEP, definitions) }),

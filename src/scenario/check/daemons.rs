@@ -31,12 +31,13 @@ pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
 fn needs(daemon: &DaemonDeclaration, findings: &mut Findings<'_>) {
     let name = &daemon.name;
     match daemon.kind {
-        Kind::Accuser if daemon.settings.accuser.node.is_none() => {
+        Kind::Accuser | Kind::Baker if daemon.settings.watched.is_none() => {
             let help = match findings.names_of(Kind::Node).next() {
                 Some(node) => format!("such as `node: {node}`"),
                 None => "declare an `octez-node`, and name it here: `node: NAME`".to_owned(),
             };
-            let error = findings.error(daemon.span, format!("the accuser `{name}` has no `node`"));
+            let what = if daemon.kind == Kind::Baker { "baker" } else { "accuser" };
+            let error = findings.error(daemon.span, format!("the {what} `{name}` has no `node`"));
             findings.report(error.help(help));
         }
         Kind::Process if daemon.settings.process.command.is_none() => {
@@ -44,15 +45,15 @@ fn needs(daemon: &DaemonDeclaration, findings: &mut Findings<'_>) {
                 findings.error(daemon.span, format!("the process `{name}` has no `command`"));
             findings.report(error.help("such as `command: [my-daemon, --port, \"${port.mine}\"]`"));
         }
-        Kind::Accuser | Kind::Node | Kind::Process => {}
+        Kind::Accuser | Kind::Baker | Kind::Node | Kind::Process => {}
     }
 }
 
 fn settings(settings: &Settings, findings: &mut Findings<'_>) {
-    if let Some(node) = &settings.accuser.node
+    if let Some(node) = &settings.watched
         && declared(&node.value, node.span, findings)
     {
-        of_kind(&node.value, node.span, Kind::Node, "an accuser", findings);
+        of_kind(&node.value, node.span, Kind::Node, "`node`", findings);
     }
     for peer in settings.node.peers.iter().flatten() {
         peer_name(peer, findings);

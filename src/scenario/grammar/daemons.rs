@@ -1,6 +1,6 @@
 //! Declarations of daemons.
 
-use super::{Field, Shape, Table, WHERE, optional, required};
+use super::{Field, NAMES, Shape, Table, WHERE, optional, required};
 
 const LEVELS: Shape = Shape::Word(&["debug", "info", "notice", "warning", "error", "fatal"]);
 
@@ -61,9 +61,16 @@ const ACCUSER_KEYS: &[Field] = &[
         Shape::Integer(0),
         "How many levels it remembers; 200 if not given.",
     ),
-    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back."),
+    KEEP_ALIVE,
     optional("base_dir", Shape::Text, "The base directory of its client."),
 ];
+
+const BAKER_NODE: Field = optional("node", Shape::Name, "The `octez-node` that it bakes on.");
+const KEEP_ALIVE: Field =
+    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back.");
+const KEYS: Field = optional("keys", NAMES, "For whom it bakes; all keys if not given.");
+
+const BAKER_KEYS: &[Field] = &[BINARY, BAKER_NODE, KEYS, KEEP_ALIVE];
 
 const PROCESS_KEYS: &[Field] = &[
     optional("command", Shape::AtLeast(1, &Shape::Text), "The program and its arguments."),
@@ -106,6 +113,18 @@ pub(crate) static ACCUSER: Table = Table {
     later: LATER,
 };
 
+pub(crate) static BAKER: Table = Table {
+    name: "octez-baker",
+    example: "{ kind: octez-baker, node: node, keys: [bootstrap1] }",
+    doc: "A baker. Real Octez only.",
+    keys: &[
+        &[required("kind", Shape::Word(&["octez-baker"]), "What sort of daemon it is.")],
+        COMMON,
+        BAKER_KEYS,
+    ],
+    later: LATER,
+};
+
 pub(crate) static PROCESS: Table = Table {
     name: "process",
     example: "{ kind: process, command: [my-daemon] }",
@@ -123,7 +142,7 @@ pub(crate) static ANY_DAEMON: Table = Table {
     name: "daemon",
     example: "{ env: { LANG: C } }",
     doc: "Declaration keys of any kind.",
-    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, PROCESS_KEYS],
+    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, &[KEYS], PROCESS_KEYS],
     later: LATER,
 };
 
@@ -140,6 +159,14 @@ pub(crate) static WITH_ACCUSER: Table = Table {
     example: "{ preserved_levels: 10 }",
     doc: "Declaration keys of an `octez-accuser`.",
     keys: &[COMMON, ACCUSER_KEYS],
+    later: LATER,
+};
+
+pub(crate) static WITH_BAKER: Table = Table {
+    name: "octez-baker settings",
+    example: "{ keys: [bootstrap1] }",
+    doc: "Declaration keys of an `octez-baker`.",
+    keys: &[COMMON, BAKER_KEYS],
     later: LATER,
 };
 
@@ -167,12 +194,17 @@ pub(crate) static DEFAULTS: Table = Table {
             "What every `octez-accuser` has, unless its declaration says something else.",
         ),
         optional(
+            "octez-baker",
+            Shape::Table(&WITH_BAKER),
+            "What every `octez-baker` has, unless its declaration says something else.",
+        ),
+        optional(
             "process",
             Shape::Table(&WITH_PROCESS),
             "What every `process` has, unless its declaration says something else.",
         ),
     ]],
-    later: &["octez-baker"],
+    later: &[],
 };
 
 pub(crate) static UPGRADE: Table = Table {

@@ -201,7 +201,7 @@ fn others(stage: &Stage<'_>, survey: &Surveyed, blamed: Option<&DaemonName>) -> 
 /// The node that an accuser watches.
 fn node_of(stage: &Stage<'_>, name: &DaemonName) -> Option<String> {
     let declaration = stage.roster.declaration(name)?;
-    let node = declaration.settings.accuser.node?;
+    let node = declaration.settings.watched?;
     (declaration.kind == Kind::Accuser).then_some(node.value)
 }
 
