@@ -8,6 +8,7 @@ pub mod activate;
 pub mod admin;
 pub mod bake;
 pub mod command;
+pub mod consensus_key;
 pub mod rpc;
 pub mod start;
 pub mod vote;
@@ -33,6 +34,10 @@ pub enum ClientError {
     UnknownKey { name: String },
     #[error("{name} cannot bake here: only the bootstrap accounts of the sandbox are delegates")]
     NoDelegate { name: String },
+    #[error(
+        "{name} is no consensus key of {delegate}: the sandbox has one for each of its delegates"
+    )]
+    NoConsensusKey { name: String, delegate: String },
     #[error("{what} {name} already exists, use --force to overwrite")]
     Exists { what: &'static str, name: String },
     #[error("unknown protocol {text}")]

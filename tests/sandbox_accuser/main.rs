@@ -4,6 +4,7 @@
 
 mod support;
 
+mod aggregates;
 mod clients;
 mod detection;
 mod migration;

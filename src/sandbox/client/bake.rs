@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::ClientError;
 use super::activate::{inject, now};
-use super::command::Bake;
+use super::command::{Bake, Vote};
+use super::vote;
 use crate::sandbox::block::{Contents, Fitness, Header, PASSES, context_after, operations_hash};
 use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, Signature};
 use crate::sandbox::keys::Identity;
+use crate::sandbox::operation::aggregate::aggregated;
 use crate::sandbox::operation::{self, Operation, VoteKind};
 use crate::sandbox::protocol;
 use crate::sandbox::rpc_client::RpcClient;
@@ -30,20 +32,50 @@ struct Parent {
 
 /// Bakes, signs and injects a block with what the mempool holds for it; gives its hash.
 ///
+/// The first of the keys bakes. Where there are several, all attest the block below, as Octez's `bake for` has them do, and
+/// their attestations are in the new block: those of consensus keys as one aggregate.
+///
 /// Each block carries another nonce, so that baking twice on one parent makes two blocks.
 pub async fn bake(
     client: &RpcClient,
     bake: &Bake,
-    baker: &'static Identity,
+    keys: &[&'static Identity],
 ) -> Result<String, ClientError> {
     let parent = parent(client, bake.parent.as_deref()).await?;
-    let operations = operations(client, &parent).await?;
-    let header = forge(&parent, &operations, bake).signed_by(baker);
+    let mut operations = operations(client, &parent).await?;
+    if keys.len() > 1 {
+        attest(client, &parent, keys, &mut operations[0]).await?;
+    }
+    operations[0] = aggregated(std::mem::take(&mut operations[0]));
+    let header = forge(&parent, &operations, bake).signed_by(keys[0]);
     let raw: Value = operations
         .iter()
         .map(|pass| pass.iter().map(Operation::raw_json).collect::<Value>())
         .collect();
     inject(client, &header, raw).await
+}
+
+/// Adds the attestations of the parent by these delegates, unless one is there already, or they may not vote, or nobody may:
+/// the block of the activation has no payload to attest.
+async fn attest(
+    client: &RpcClient,
+    parent: &Parent,
+    voters: &[&'static Identity],
+    attestations: &mut Vec<Operation>,
+) -> Result<(), ClientError> {
+    if parent.header.level < 2 {
+        return Ok(());
+    }
+    let base = format!("/chains/main/blocks/{}", parent.hash);
+    let vote = Vote::of(VoteKind::Attestation, parent.hash.to_string());
+    for voter in voters {
+        let known = attestations.iter().any(|known| known.signer() == Some(*voter));
+        let path = format!("{base}/context/delegates/{}/is_forbidden", voter.public_key_hash);
+        if !known && client.get(&path).await? == false {
+            attestations.push(vote::prepare(client, &vote, voter).await?.0);
+        }
+    }
+    Ok(())
 }
 
 async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, ClientError> {

@@ -21,6 +21,10 @@ pub enum Command {
     },
     Bake(Bake),
     Vote(Vote),
+    SetConsensusKey {
+        delegate: String,
+        key: String,
+    },
     Rpc {
         method: Method,
         path: String,
@@ -41,7 +45,7 @@ pub enum Command {
 /// `bake for`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bake {
-    /// The first one bakes. None: the first delegate.
+    /// The first one bakes. None: the first delegate. Several: all of them attest the block that is baked on, too.
     pub keys: Vec<String>,
     /// As soon after the predecessor as may be, instead of now.
     pub minimal_timestamp: bool,
@@ -69,6 +73,23 @@ pub struct Vote {
     pub branch: Option<String>,
 }
 
+impl Vote {
+    /// A true vote for a block.
+    pub fn of(kind: VoteKind, block: String) -> Self {
+        Self {
+            kind,
+            keys: Vec::new(),
+            force: false,
+            of: block,
+            level: None,
+            round: None,
+            slot: None,
+            payload: None,
+            branch: None,
+        }
+    }
+}
+
 pub const HELP: &str = "\
 Usage:
   octez-client [global options] COMMAND
@@ -78,6 +99,7 @@ Commands:
   bake for [K...] [--minimal-timestamp] [--parent BLOCK] [--round N]
   attest for [K...] [--force] [--of BLOCK] [--level N] [--round N] [--slot N] [--payload P] [--branch BLOCK]
   preattest for [K...]   (as attest for)
+  set consensus key for DELEGATE to KEY
   rpc get|post|put|patch|delete PATH [with JSON]
   import secret key NAME unencrypted:EDSK [--force]
   gen keys NAME [--force]
@@ -114,6 +136,10 @@ pub fn parse(words: &[String]) -> Result<Command, UsageError> {
         ["bake", "for", rest @ ..] => bake(rest).map(Command::Bake),
         ["attest", "for", rest @ ..] => vote(VoteKind::Attestation, rest).map(Command::Vote),
         ["preattest", "for", rest @ ..] => vote(VoteKind::Preattestation, rest).map(Command::Vote),
+        ["set", "consensus", "key", "for", delegate, "to", key] => {
+            let (delegate, key) = ((*delegate).to_owned(), (*key).to_owned());
+            Ok(Command::SetConsensusKey { delegate, key })
+        }
         ["rpc", method, path] => rpc(method, path, None),
         ["rpc", method, path, "with", body] => rpc(method, path, Some(body)),
         ["import", "secret", "key", name, uri, options @ ..] => Ok(Command::ImportSecretKey {
@@ -165,17 +191,7 @@ fn bake(words: &[&str]) -> Result<Bake, UsageError> {
 }
 
 fn vote(kind: VoteKind, words: &[&str]) -> Result<Vote, UsageError> {
-    let mut vote = Vote {
-        kind,
-        keys: Vec::new(),
-        force: false,
-        of: "head".to_owned(),
-        level: None,
-        round: None,
-        slot: None,
-        payload: None,
-        branch: None,
-    };
+    let mut vote = Vote::of(kind, "head".to_owned());
     let mut words = words.iter().copied();
     while let Some(word) = words.next() {
         let mut value = || value_of(word, words.next());
