@@ -222,5 +222,8 @@ fn votes_under_the_new_protocol_are_none_of_the_old_agents() {
     let votes = lines.iter().filter(|line| line.contains("attestation_de"));
     let sections: Vec<String> = votes.map(|line| event(line).0["section"].to_string()).collect();
     let alpha = json!(["alpha", "delegate", "denunciation"]).to_string();
-    assert_eq!(sections, [alpha.clone(), alpha]);
+    assert!(
+        sections.len() >= 2 && sections.iter().all(|section| *section == alpha),
+        "{sections:?}"
+    );
 }

@@ -226,7 +226,7 @@ mod tests {
         let mut votes = Votes::default();
         let single = vote("oA", "attestation", 0, "vh1", "BL1");
         votes.remember(single.clone(), "b1");
-        let double = Verdict::Double { earlier: Box::new(single.clone()) };
+        let double = Verdict::Double { earlier: Box::new(single.clone()), evidence: None };
         assert_eq!(votes.judge(&both[0], "b1"), double);
         assert_eq!(votes.judge(&both[1], "b3"), Verdict::First);
         let evidence = single.evidence(&both[0]);
