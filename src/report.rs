@@ -1,7 +1,8 @@
 //! What people and programs are shown of a run.
 //!
 //! [`terminal`] follows it live and has [`failure`] write the block that explains a failure; [`json`] collects it for a
-//! file; [`listing`] is `tribunal run --list`, [`events`] `tribunal events`. Text carries ANSI colours: the stream it is written to takes them out
+//! file; [`state`] is what a play is doing
+//! when somebody asks; [`listing`] is `tribunal run --list`, [`events`] `tribunal events`. Text carries ANSI colours: the stream it is written to takes them out
 //! where they are not wanted.
 
 pub mod archive;
@@ -11,7 +12,9 @@ pub mod failure;
 pub mod json;
 pub mod junit;
 pub mod listing;
+pub mod schema;
 pub mod sink;
+pub mod state;
 pub mod terminal;
 pub mod text;
 pub mod timeline;

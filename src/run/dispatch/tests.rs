@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::*;
 use crate::run::player::Playing;
 use crate::run::{Flaky, Keep, Policy, Seeds};
-use crate::scenario::job::OctezSource;
+use crate::scenario::job::{Inquirer, OctezSource};
 use crate::scenario::result::Failure;
 
 /// Options that play every scenario once.
@@ -28,6 +28,7 @@ pub fn options(out: &Path) -> Options {
         keep: Keep::Failed,
         live: false,
         abandon_after: Duration::from_mins(1),
+        inquiries: Inquirer::new().1,
     }
 }
 

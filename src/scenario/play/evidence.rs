@@ -122,7 +122,11 @@ fn on_the_clock_of(stage: &Stage<'_>, survey: &Surveyed, failure: &mut Failure) 
     }
 }
 
-fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<DaemonState> {
+pub(super) fn state_of(
+    stage: &Stage<'_>,
+    survey: &Surveyed,
+    name: &DaemonName,
+) -> Option<DaemonState> {
     let handle = stage.roster.handle(name);
     let status = handle.as_ref().map(|handle| handle.status());
     stage.roster.declaration(name)?;
@@ -145,7 +149,7 @@ fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<D
 }
 
 /// What a daemon is doing, in a word.
-pub(super) fn word(state: &State) -> &'static str {
+fn word(state: &State) -> &'static str {
     match state {
         State::NeverRun => "never-run",
         State::Preparing { .. } => "preparing",
@@ -181,7 +185,7 @@ fn others(stage: &Stage<'_>, survey: &Surveyed, blamed: Option<&DaemonName>) -> 
 /// The node that an accuser watches.
 fn node_of(stage: &Stage<'_>, name: &DaemonName) -> Option<String> {
     let declaration = stage.roster.declaration(name)?;
-    let node = declaration.settings.accuser.node?;
+    let node = declaration.settings.watched?;
     (declaration.kind == Kind::Accuser).then_some(node.value)
 }
 
