@@ -17,6 +17,7 @@ pub mod play;
 pub mod result;
 pub mod schema;
 mod source;
+pub mod state;
 pub mod values;
 mod yaml;
 

@@ -6,6 +6,7 @@ use crate::daemon::Kind;
 use crate::octez;
 use crate::scenario::diagnostic::listed;
 use crate::scenario::model::{Action, DaemonDeclaration, ReadyWhen, Scenario, Settings, Spanned};
+use crate::scenario::source::{Source, Span};
 use crate::scenario::values::{Setting, Text};
 
 pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
@@ -116,14 +117,23 @@ fn backoff(settings: &Settings, findings: &mut Findings<'_>) {
     let Some(restart) = &settings.restart else { return };
     let factor = restart.backoff.factor.as_ref().and_then(Setting::fixed);
     if factor.is_some_and(|factor| *factor < 1.0) {
-        let error =
-            findings.error(restart.span, "`factor` is less than 1: each delay would be shorter");
+        let span = word_in(&findings.source(), restart.span, "factor");
+        let error = findings.error(span, "`factor` is less than 1: each delay would be shorter");
         findings.report(error.help("such as `factor: 2`"));
     }
     let jitter = restart.backoff.jitter.as_ref().and_then(Setting::fixed);
     if jitter.is_some_and(|jitter| !(0.0..=1.0).contains(jitter)) {
-        let error = findings.error(restart.span, "`jitter` is a part of the delay, from 0 to 1");
+        let span = word_in(&findings.source(), restart.span, "jitter");
+        let error = findings.error(span, "`jitter` is a part of the delay, from 0 to 1");
         findings.report(error.help("such as `jitter: 0.1`"));
+    }
+}
+
+/// Where a word stands in a part of the file; all of that part if it does not.
+fn word_in(source: &Source, part: Span, word: &str) -> Span {
+    match source.slice(part).find(word) {
+        Some(at) => source.span(part.start + at..part.start + at + word.len()),
+        None => part,
     }
 }
 

@@ -92,7 +92,7 @@ const LATER: &[&str] = &["host", "via", "output"];
 pub(crate) static NODE: Table = Table {
     name: "octez-node",
     example: "{ kind: octez-node }",
-    doc: "A node.",
+    doc: "An `octez-node`: keeps a chain, talks to its peers, answers RPCs.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-node"]), "What sort of daemon it is.")],
         COMMON,
@@ -104,7 +104,7 @@ pub(crate) static NODE: Table = Table {
 pub(crate) static ACCUSER: Table = Table {
     name: "octez-accuser",
     example: "{ kind: octez-accuser, node: node }",
-    doc: "An accuser.",
+    doc: "An `octez-accuser`: watches a node and denounces double baking and double voting.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-accuser"]), "What sort of daemon it is.")],
         COMMON,
@@ -183,10 +183,26 @@ pub(crate) static DEFAULTS: Table = Table {
     example: "{ octez-node: { private_mode: true } }",
     doc: "What every daemon of a kind has, unless it says something else.",
     keys: &[&[
-        optional("octez-node", Shape::Table(&WITH_NODE), "For every `octez-node`."),
-        optional("octez-accuser", Shape::Table(&WITH_ACCUSER), "For every `octez-accuser`."),
-        optional("octez-baker", Shape::Table(&WITH_BAKER), "For every `octez-baker`."),
-        optional("process", Shape::Table(&WITH_PROCESS), "For every `process`."),
+        optional(
+            "octez-node",
+            Shape::Table(&WITH_NODE),
+            "What every `octez-node` has, unless its declaration says something else.",
+        ),
+        optional(
+            "octez-accuser",
+            Shape::Table(&WITH_ACCUSER),
+            "What every `octez-accuser` has, unless its declaration says something else.",
+        ),
+        optional(
+            "octez-baker",
+            Shape::Table(&WITH_BAKER),
+            "What every `octez-baker` has, unless its declaration says something else.",
+        ),
+        optional(
+            "process",
+            Shape::Table(&WITH_PROCESS),
+            "What every `process` has, unless its declaration says something else.",
+        ),
     ]],
     later: &[],
 };
@@ -194,7 +210,7 @@ pub(crate) static DEFAULTS: Table = Table {
 pub(crate) static UPGRADE: Table = Table {
     name: "upgrade",
     example: "{ level: 8, protocol: ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK }",
-    doc: "A protocol change.",
+    doc: "A change of the protocol at a level.",
     keys: &[&[
         required(
             "level",
@@ -241,7 +257,7 @@ pub(crate) static BACKOFF: Table = Table {
     example: "{ initial: 100ms, factor: 2, max: 5s }",
     doc: "How long to wait before the n-th restart in a row.",
     keys: &[&[
-        optional("initial", Shape::Duration, "Before the first."),
+        optional("initial", Shape::Duration, "The delay before the first restart."),
         optional("factor", Shape::Number, "How much longer before each next one."),
         optional("max", Shape::Duration, "Never longer than this."),
         optional("jitter", Shape::Number, "Part of it that is drawn: 0.1 spreads it over ±10 %."),

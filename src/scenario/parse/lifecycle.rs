@@ -86,7 +86,8 @@ impl Reader {
                         listed(present.iter().map(|(name, _)| *name))
                     ),
                 )
-                .also(*first, "given already");
+                .also(*first, "given already")
+                .help("keep the one that is meant");
             self.report(error);
         }
     }

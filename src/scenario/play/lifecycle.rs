@@ -40,6 +40,7 @@ struct Deed<'d> {
     spec: Option<crate::daemon::DaemonSpec>,
     last_death: Option<Seq>,
     by: By,
+    step: StepId,
     stage: &'d Stage<'d>,
 }
 
@@ -49,6 +50,7 @@ impl Branch {
         stage: &Stage<'_>,
         step: &Lifecycle,
         place: &Place,
+        id: StepId,
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let lasting = step.lasting.as_ref();
@@ -80,6 +82,7 @@ impl Branch {
                 lasting,
                 spec,
                 by: place.by(),
+                step: id,
                 stage,
             };
             deeds.push(Box::pin(deed.carry_out()));
@@ -138,7 +141,9 @@ impl Branch {
             count: 1,
             never: false,
         });
-        let exit = stage.harness.wait(wanted, within).await.map_err(|error| {
+        let waiter = stage.harness.wait(wanted, within);
+        stage.track.awaits(id, waiter.id());
+        let exit = waiter.await.map_err(|error| {
             let mut trouble = Trouble::from(error);
             if trouble.failure.kind == FailureKind::TimedOut {
                 trouble.failure.message = format!("{name} did not end within {within:?}");
@@ -255,8 +260,9 @@ impl Deed<'_> {
             count: 1,
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let waited = self.stage.harness.wait(wanted, left).await;
-        waited.map(|_| ()).map_err(|error| {
+        let waiter = self.stage.harness.wait(wanted, left);
+        self.stage.track.awaits(self.step, waiter.id());
+        waiter.await.map(|_| ()).map_err(|error| {
             let mut trouble = Trouble::from(error);
             let name = &self.name;
             let message = match trouble.failure.kind {
