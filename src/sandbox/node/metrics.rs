@@ -53,5 +53,6 @@ fn metrics(shell: &Shell) -> String {
         ("octez_validator_chain_head_round", round),
         ("octez_validator_chain_is_bootstrapped", bootstrapped),
     ];
-    gauges.map(|(name, value)| format!("# TYPE {name} gauge\n{name} {value}\n")).concat()
+    let gauges = gauges.map(|(name, value)| format!("# TYPE {name} gauge\n{name} {value}\n"));
+    gauges.concat()
 }
