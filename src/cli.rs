@@ -62,7 +62,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Play scenarios
-    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{WHILE_IT_RUNS}\n\n{EXIT_CODES}"))]
     Run(Box<RunArgs>),
     /// Find mistakes in scenario files; plays nothing
     #[command(after_help = "\
@@ -99,6 +99,11 @@ Example, for bash:
         shell: clap_complete::Shell,
     },
 }
+
+const WHILE_IT_RUNS: &str = "\
+While it runs:
+  t, SIGUSR1    tell what every wait is waiting for, and how the daemons are
+  Ctrl-C        play 'finally' and end; once more ends at once";
 
 const RUN_EXAMPLES: &str = "\
 Examples:

@@ -223,7 +223,7 @@ fn a_baker_bakes_with_the_keys_of_its_nodes_client() {
     folder.parameters("octez/sandbox-parameters.json");
     let scenario = "daemons: { n: { kind: octez-node, synchronisation_threshold: 0 }, \
                     baker: { kind: octez-baker, node: n, keys: [bootstrap1, bootstrap2], keep_alive: true, \
-                    args: [--dal-node, none] }, other: { kind: octez-baker, node: n, events: error } }\n\
+                    args: [--dal-node, none] }, other: { kind: octez-baker, node: n } }\n\
                     steps: [ { start: n }, { activate: { node: n } }, { start: baker }, { start: other }, \
                     { expect: { from: baker, event: starting_daemon.v0, since: start } }, \
                     { terminate: [baker, other] }, { exited: { daemon: baker, code: 127 } } ]\n";

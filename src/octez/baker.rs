@@ -65,3 +65,28 @@ impl BakerOptions {
         Readiness::Spawned
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baker_whose_events_do_not_show_its_start_is_ready_when_it_runs() {
+        let ready = |level| {
+            let events = EventLevels { level, sections: Vec::new() };
+            let options = BakerOptions {
+                binary: None,
+                endpoint: String::new(),
+                node_data_dir: PathBuf::new(),
+                base_dir: PathBuf::new(),
+                keys: Vec::new(),
+                keep_alive: false,
+                events,
+                args: Vec::new(),
+            };
+            options.spec(DaemonName::new("baker").expect("a valid name")).ready
+        };
+        assert!(matches!(ready(Level::Notice), Readiness::Event { .. }));
+        assert!(matches!(ready(Level::Error), Readiness::Spawned));
+    }
+}

@@ -220,6 +220,3 @@ fn not_played(case: &Case, repetitions: Option<u32>, played: usize) -> Option<Te
 fn time(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;

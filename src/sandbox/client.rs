@@ -1,4 +1,4 @@
-//! `octez-client` and `octez-admin-client`: activating, baking, voting, keys, plain RPC; and peers.
+//! `octez-client` and `octez-admin-client`: activating, baking, proposing again, voting, keys, plain RPC; and peers.
 //!
 //! Each is one command against one node. What Octez's own client cannot do has options of the sandbox's own: `bake for`
 //! takes `--parent` and `--round`, `attest for` and `preattest for` take `--of`, `--level`, `--round`, `--slot`, `--payload`
@@ -9,6 +9,7 @@ pub mod admin;
 pub mod bake;
 pub mod command;
 pub mod consensus_key;
+pub mod repropose;
 pub mod rpc;
 pub mod start;
 pub mod vote;

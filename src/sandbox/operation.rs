@@ -21,6 +21,7 @@ const TAG_DOUBLE_CONSENSUS: u8 = 0x02;
 const TAG_DOUBLE_BAKING: u8 = 0x03;
 const TAG_PREATTESTATION: u8 = 0x14;
 const TAG_ATTESTATION: u8 = 0x15;
+const TAG_PREATTESTATIONS_AGGREGATE: u8 = 0x1e;
 const TAG_ATTESTATIONS_AGGREGATE: u8 = 0x1f;
 const TAG_UPDATE_CONSENSUS_KEY: u8 = 0x72;
 
@@ -37,7 +38,7 @@ pub struct Operation {
 pub enum Contents {
     Preattestation(Vote),
     Attestation(Vote),
-    AttestationsAggregate(Aggregate),
+    Aggregate(Aggregate),
     /// From some cycle on, the delegate votes with this key.
     UpdateConsensusKey {
         source: PublicKeyHash,
@@ -136,10 +137,10 @@ impl Operation {
         Self { branch, contents, signature }
     }
 
-    /// The attestation that is signed with a consensus key.
-    pub fn attested(branch: BlockHash, vote: Vote, key: &ConsensusKey) -> Self {
-        let signature = key.sign(&aggregate::signed_bytes(&branch, &vote));
-        Self { branch, contents: Contents::Attestation(vote), signature }
+    /// The vote that is signed with a consensus key.
+    pub fn voted(branch: BlockHash, kind: VoteKind, vote: Vote, key: &ConsensusKey) -> Self {
+        let signature = key.sign(&aggregate::signed_bytes(kind, &branch, &vote));
+        Self { branch, contents: Contents::vote(kind, vote), signature }
     }
 
     /// The denunciation an accuser makes: nobody signs it, so its hash depends on branch and evidence alone.
@@ -154,14 +155,14 @@ impl Operation {
     }
 
     fn consensus_signer(&self) -> Option<&'static Identity> {
-        let Contents::Attestation(vote) = &self.contents else { return None };
-        consensus::signer(&aggregate::signed_bytes(&self.branch, vote), &self.signature)
+        let (kind, vote) = self.vote()?;
+        consensus::signer(&aggregate::signed_bytes(kind, &self.branch, &vote), &self.signature)
     }
 
     /// The delegates that signed it: one, or those of an aggregate; none if the signature is nobody's.
     pub fn signers(&self) -> Vec<&'static Identity> {
         match &self.contents {
-            Contents::AttestationsAggregate(body) => {
+            Contents::Aggregate(body) => {
                 body.signers(&self.branch, &self.signature).unwrap_or_default()
             }
             _ => self.signer().into_iter().collect(),
@@ -176,18 +177,26 @@ impl Operation {
     }
 
     /// The vote, if it is one that can be put together with others: signed with the consensus key of its slot.
-    pub fn aggregable(&self) -> Option<Vote> {
-        let Contents::Attestation(vote) = self.contents else { return None };
+    pub fn aggregable(&self) -> Option<(VoteKind, Vote)> {
+        let (kind, vote) = self.vote()?;
         let seat = keys::DELEGATES.get(usize::from(vote.slot));
-        (seat.is_some() && self.consensus_signer() == seat).then_some(vote)
+        (seat.is_some() && self.consensus_signer() == seat).then_some((kind, vote))
+    }
+
+    /// What sort of vote, or of several votes, it is.
+    pub fn kind(&self) -> Option<VoteKind> {
+        match &self.contents {
+            Contents::Aggregate(body) => Some(body.kind),
+            _ => self.vote().map(|(kind, _)| kind),
+        }
     }
 
     /// The vote that it casts for this slot, and whose that is.
     fn ballot(&self, slot: u16) -> Option<(VoteKind, Vote, &'static Identity)> {
-        if let Contents::AttestationsAggregate(body) = &self.contents {
+        if let Contents::Aggregate(body) = &self.contents {
             let vote = body.vote(slot)?;
             let seat = keys::DELEGATES.get(usize::from(slot))?;
-            return self.signers().contains(&seat).then_some((VoteKind::Attestation, vote, seat));
+            return self.signers().contains(&seat).then_some((body.kind, vote, seat));
         }
         let (kind, vote) = self.vote()?;
         Some((kind, vote, self.signer()?))
@@ -196,9 +205,7 @@ impl Operation {
     /// The validation pass a block keeps it in: 0 consensus, 2 anonymous, 3 manager.
     pub fn pass(&self) -> usize {
         match self.contents {
-            Contents::Preattestation(_)
-            | Contents::Attestation(_)
-            | Contents::AttestationsAggregate(_) => 0,
+            Contents::Preattestation(_) | Contents::Attestation(_) | Contents::Aggregate(_) => 0,
             Contents::DoubleBaking { .. } | Contents::DoubleConsensus { .. } => 2,
             Contents::UpdateConsensusKey { .. } => 3,
         }
@@ -289,7 +296,13 @@ impl Contents {
         match self {
             Self::Preattestation(vote) => vote.encode(TAG_PREATTESTATION, bytes),
             Self::Attestation(vote) => vote.encode(TAG_ATTESTATION, bytes),
-            Self::AttestationsAggregate(body) => body.encode(TAG_ATTESTATIONS_AGGREGATE, bytes),
+            Self::Aggregate(body) => {
+                bytes.push(match body.kind {
+                    VoteKind::Preattestation => TAG_PREATTESTATIONS_AGGREGATE,
+                    VoteKind::Attestation => TAG_ATTESTATIONS_AGGREGATE,
+                });
+                body.encode(bytes);
+            }
             Self::UpdateConsensusKey { source, key } => {
                 bytes.push(TAG_UPDATE_CONSENSUS_KEY);
                 bytes.extend_from_slice(source.as_ref());
@@ -314,8 +327,11 @@ impl Contents {
         match reader.u8(what)? {
             TAG_PREATTESTATION => Ok(Self::Preattestation(Vote::decode(reader)?)),
             TAG_ATTESTATION => Ok(Self::Attestation(Vote::decode(reader)?)),
+            TAG_PREATTESTATIONS_AGGREGATE => {
+                Aggregate::decode(VoteKind::Preattestation, reader).map(Self::Aggregate)
+            }
             TAG_ATTESTATIONS_AGGREGATE => {
-                Aggregate::decode(reader).map(Self::AttestationsAggregate)
+                Aggregate::decode(VoteKind::Attestation, reader).map(Self::Aggregate)
             }
             TAG_UPDATE_CONSENSUS_KEY => Ok(Self::UpdateConsensusKey {
                 source: PublicKeyHash(reader.array("source")?),
@@ -346,7 +362,7 @@ impl Contents {
         match self {
             Self::Preattestation(vote) => vote.to_json(VoteKind::Preattestation),
             Self::Attestation(vote) => vote.to_json(VoteKind::Attestation),
-            Self::AttestationsAggregate(body) => body.to_json(),
+            Self::Aggregate(body) => body.to_json(),
             Self::UpdateConsensusKey { source, key } => json!({
                 "kind": "update_consensus_key",
                 "source": source,
@@ -375,7 +391,9 @@ impl Contents {
         match json["kind"].as_str()? {
             "preattestation" => Some(Self::Preattestation(Vote::from_json(json)?)),
             "attestation" => Some(Self::Attestation(Vote::from_json(json)?)),
-            "attestations_aggregate" => Aggregate::from_json(json).map(Self::AttestationsAggregate),
+            "preattestations_aggregate" | "attestations_aggregate" => {
+                Aggregate::from_json(json).map(Self::Aggregate)
+            }
             "update_consensus_key" => Some(Self::UpdateConsensusKey {
                 source: json["source"].as_str()?.parse().ok()?,
                 key: json["pk"].as_str()?.parse().ok()?,

@@ -44,6 +44,22 @@ fn there_is_no_status_where_nobody_looks_and_none_with_verbose() {
 }
 
 #[test]
+fn no_color_is_heeded_in_a_terminal_too() {
+    let folder = Folder::new();
+    folder.scenario("false", "steps:\n  - assert: 1 == 2\n");
+    let coloured = |variable: &str| {
+        let run = Run::in_terminal(&folder, "env", &[variable, TRIBUNAL, "run", "false.yaml"]);
+        let (status, said) = run.ends();
+        assert_eq!(status.code(), Some(1), "{said}");
+        assert!(said.contains("FAILED"), "{said}");
+        // The end of a colour, and of bold.
+        said.contains("\u{1b}[0m")
+    };
+    assert!(coloured("SOME=1"));
+    assert!(!coloured("NO_COLOR=1"));
+}
+
+#[test]
 fn the_key_t_tells_the_state_and_ctrl_c_still_ends_the_run() {
     let folder = Folder::new();
     folder.waiting("waiting");

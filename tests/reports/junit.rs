@@ -38,12 +38,10 @@ fn failures_errors_retries_and_properties_stand_where_ci_looks_for_them() {
         4,
     );
     let text = valid(&folder, "out.xml");
-    assert!(
-        text.contains(
-            "<testsuites name=\"tribunal\" tests=\"4\" skipped=\"0\" errors=\"1\" failures=\"1\""
-        ),
-        "{text}"
-    );
+    let all = text.lines().find(|line| line.contains("<testsuites")).expect("it begins so");
+    for count in ["tests=\"4\"", "skipped=\"0\"", "errors=\"1\"", "failures=\"1\""] {
+        assert!(all.contains(count), "{all}");
+    }
 
     let passed = case(&text, "a passing one");
     assert!(passed.contains("classname=\"scenarios/a.yaml\""), "{passed}");

@@ -63,6 +63,11 @@ pub(super) struct Port {
 }
 
 impl Port {
+    /// It was to be judged on history alone, without waiting.
+    pub(super) fn is_look_back(&self) -> bool {
+        self.after.is_zero()
+    }
+
     pub(super) fn fail(self, why: Why, miss: Option<Miss>) {
         // Who waited may have gone away.
         let _ = self.reply.send(Err(Failed { why, miss }));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::bakings::Position;
 use crate::sandbox::operation::VoteKind;
+use crate::sandbox::operation::aggregate::committee;
 
 /// An attestation or preattestation, as RPCs list it, or what an aggregate has for one slot.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,9 +64,10 @@ impl Vote {
             "attestation" => (VoteKind::Attestation, &content, vec![slot(&content)?]),
             "preattestation" => (VoteKind::Preattestation, &content, vec![slot(&content)?]),
             "attestations_aggregate" => {
-                let committee = content["committee"].as_array()?.iter();
-                let slots = committee.map(slot).collect::<Option<_>>()?;
-                (VoteKind::Attestation, &content["consensus_content"], slots)
+                (VoteKind::Attestation, &content["consensus_content"], committee(&content)?)
+            }
+            "preattestations_aggregate" => {
+                (VoteKind::Preattestation, &content["consensus_content"], committee(&content)?)
             }
             _ => return None,
         };

@@ -21,13 +21,24 @@ use crate::sandbox::upgrades::{Upgrades, proto_level};
 const MINIMAL_BLOCK_DELAY: i64 = 1;
 
 /// The block to bake on.
-struct Parent {
+pub struct Parent {
     hash: BlockHash,
     header: Header,
     is_head: bool,
     /// The protocol of the block to bake, and the one it leaves behind.
     protocol: ProtocolHash,
     next_protocol: ProtocolHash,
+}
+
+/// Where in its level a block stands, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal {
+    pub round: u32,
+    /// The round at which the payload was proposed first.
+    pub payload_round: u32,
+    /// The round at which the block shows preattestations of the payload.
+    pub locked_round: Option<u32>,
+    pub minimal_timestamp: bool,
 }
 
 /// Bakes, signs and injects a block with what the mempool holds for it; gives its hash.
@@ -47,7 +58,24 @@ pub async fn bake(
         attest(client, &parent, keys, &mut operations[0]).await?;
     }
     operations[0] = aggregated(std::mem::take(&mut operations[0]));
-    let header = forge(&parent, &operations, bake).signed_by(keys[0]);
+    let proposal = Proposal {
+        round: bake.round,
+        payload_round: bake.round,
+        locked_round: None,
+        minimal_timestamp: bake.minimal_timestamp,
+    };
+    propose(client, &parent, &operations, &proposal, keys[0]).await
+}
+
+/// Makes, signs and injects the block; gives its hash.
+pub async fn propose(
+    client: &RpcClient,
+    parent: &Parent,
+    operations: &[Vec<Operation>],
+    proposal: &Proposal,
+    baker: &Identity,
+) -> Result<String, ClientError> {
+    let header = forge(parent, operations, proposal).signed_by(baker);
     let raw: Value = operations
         .iter()
         .map(|pass| pass.iter().map(Operation::raw_json).collect::<Value>())
@@ -78,7 +106,7 @@ async fn attest(
     Ok(())
 }
 
-async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, ClientError> {
+pub async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, ClientError> {
     let block = name.unwrap_or("head");
     let base = format!("/chains/main/blocks/{block}");
     let protocols = client.get(&format!("{base}/protocols")).await?;
@@ -135,7 +163,8 @@ async fn operations(
     Ok(passes)
 }
 
-fn read(json: &Value) -> Option<Operation> {
+/// An operation as RPCs list it.
+pub fn read(json: &Value) -> Option<Operation> {
     Some(Operation {
         branch: json["branch"].as_str()?.parse().ok()?,
         contents: operation::Contents::from_json(json["contents"].get(0)?)?,
@@ -150,14 +179,15 @@ fn fits(operation: &Operation, parent: &Header) -> bool {
     })
 }
 
-fn forge(parent: &Parent, operations: &[Vec<Operation>], bake: &Bake) -> Header {
+fn forge(parent: &Parent, operations: &[Vec<Operation>], proposal: &Proposal) -> Header {
+    let Proposal { round, payload_round, locked_round, minimal_timestamp } = *proposal;
     let hashes: Vec<Vec<OperationHash>> =
         operations.iter().map(|pass| pass.iter().map(Operation::hash).collect()).collect();
     let payload: Vec<OperationHash> = hashes.iter().skip(1).flatten().copied().collect();
     let operations_hash = operations_hash(&hashes);
     let contents = Contents {
-        payload_hash: PayloadHash::of(&parent.hash, bake.round, &payload),
-        payload_round: bake.round,
+        payload_hash: PayloadHash::of(&parent.hash, payload_round, &payload),
+        payload_round,
         proof_of_work_nonce: nonce(),
         seed_nonce_hash: None,
         per_block_votes: Contents::PASS,
@@ -166,15 +196,15 @@ fn forge(parent: &Parent, operations: &[Vec<Operation>], bake: &Bake) -> Header 
     let header = &parent.header;
     let level = header.level.saturating_add(1);
     let earliest =
-        header.timestamp.saturating_add(MINIMAL_BLOCK_DELAY).saturating_add(i64::from(bake.round));
+        header.timestamp.saturating_add(MINIMAL_BLOCK_DELAY).saturating_add(i64::from(round));
     Header {
         level,
         proto: proto_level(header.proto, &parent.protocol, &parent.next_protocol),
         predecessor: parent.hash,
-        timestamp: if bake.minimal_timestamp { earliest } else { now().max(earliest) },
+        timestamp: if minimal_timestamp { earliest } else { now().max(earliest) },
         validation_pass: u8::try_from(PASSES).expect("there are four passes"),
         operations_hash,
-        fitness: Fitness::tenderbake(level, header.round(), bake.round),
+        fitness: Fitness::tenderbake(level, locked_round, header.round(), round),
         context: context_after(&header.context, &operations_hash),
         protocol_data: contents.encode(),
     }

@@ -20,6 +20,7 @@ pub enum Command {
         timestamp: Option<i64>,
     },
     Bake(Bake),
+    Repropose(Repropose),
     Vote(Vote),
     SetConsensusKey {
         delegate: String,
@@ -53,6 +54,17 @@ pub struct Bake {
     pub parent: Option<String>,
     /// Sandbox only; 0 where it is not given.
     pub round: u32,
+}
+
+/// `repropose for`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repropose {
+    /// The first one bakes, all preattest. None: the first delegate.
+    pub keys: Vec<String>,
+    /// As soon after the predecessor as may be, instead of now.
+    pub minimal_timestamp: bool,
+    /// The one after the head's where it is not given.
+    pub round: Option<u32>,
 }
 
 /// `attest for` and `preattest for`; everything but the keys is the sandbox's own.
@@ -97,6 +109,7 @@ Usage:
 Commands:
   activate protocol P with fitness N and key K and parameters FILE [--timestamp T]
   bake for [K...] [--minimal-timestamp] [--parent BLOCK] [--round N]
+  repropose for [K...] [--minimal-timestamp] [--force-reproposal] [--force-round N]
   attest for [K...] [--force] [--of BLOCK] [--level N] [--round N] [--slot N] [--payload P] [--branch BLOCK]
   preattest for [K...]   (as attest for)
   set consensus key for DELEGATE to KEY
@@ -134,6 +147,7 @@ pub fn parse(words: &[String]) -> Result<Command, UsageError> {
             timestamp: timestamp(options)?,
         }),
         ["bake", "for", rest @ ..] => bake(rest).map(Command::Bake),
+        ["repropose", "for", rest @ ..] => repropose(rest).map(Command::Repropose),
         ["attest", "for", rest @ ..] => vote(VoteKind::Attestation, rest).map(Command::Vote),
         ["preattest", "for", rest @ ..] => vote(VoteKind::Preattestation, rest).map(Command::Vote),
         ["set", "consensus", "key", "for", delegate, "to", key] => {
@@ -188,6 +202,23 @@ fn bake(words: &[&str]) -> Result<Bake, UsageError> {
         }
     }
     Ok(bake)
+}
+
+fn repropose(words: &[&str]) -> Result<Repropose, UsageError> {
+    let mut repropose = Repropose::default();
+    let mut words = words.iter().copied();
+    while let Some(word) = words.next() {
+        let mut value = || value_of(word, words.next());
+        match word {
+            "--minimal-timestamp" => repropose.minimal_timestamp = true,
+            "--force-round" => repropose.round = Some(number("round", value()?)?),
+            // Nothing but that is done here.
+            "--force-reproposal" | "--force" => {}
+            option if option.starts_with('-') => return Err(unexpected(option)),
+            key => repropose.keys.push(key.to_owned()),
+        }
+    }
+    Ok(repropose)
 }
 
 fn vote(kind: VoteKind, words: &[&str]) -> Result<Vote, UsageError> {
@@ -293,6 +324,18 @@ mod tests {
         let text = "bake for bootstrap1 --minimal-timestamp --parent head~1 --round 2 bootstrap2";
         assert_eq!(command(text), Some(Command::Bake(bake)));
         assert_eq!(command("bake for --context /x --force"), Some(Command::Bake(Bake::default())));
+    }
+
+    #[test]
+    fn repropose_takes_keys_and_a_round() {
+        let repropose = Repropose {
+            keys: vec!["bootstrap1".to_owned(), "consensus2".to_owned()],
+            minimal_timestamp: true,
+            round: Some(3),
+        };
+        let text = "repropose for bootstrap1 --minimal-timestamp --force-reproposal --force-round 3 consensus2";
+        assert_eq!(command(text), Some(Command::Repropose(repropose)));
+        assert_eq!(command("repropose for --round 3"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::bake::bake;
 use super::command::{self, Command};
 use super::vote::{Cast, vote};
 use super::wallet::Wallet;
-use super::{ClientError, admin, consensus_key, rpc};
+use super::{ClientError, admin, consensus_key, repropose, rpc};
 use crate::sandbox::console;
 use crate::sandbox::globals::{self, Globals, Request};
 use crate::sandbox::keys::consensus::ConsensusKey;
@@ -83,6 +83,11 @@ async fn run(globals: Globals, words: &[String]) -> Result<(), ClientError> {
             // Any delegate may bake at any round here; Octez would take the one whose turn it is.
             let bakers = identities(&wallet, &options.keys)?;
             let hash = bake(&client, &options, &bakers).await?;
+            console::out(&format!("Block {hash} injected"));
+        }
+        Command::Repropose(options) => {
+            let keys = identities(&wallet, &options.keys)?;
+            let hash = repropose::repropose(&client, &options, &keys).await?;
             console::out(&format!("Block {hash} injected"));
         }
         Command::Vote(options) => {

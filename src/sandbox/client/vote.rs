@@ -7,7 +7,7 @@ use super::command::Vote;
 use crate::sandbox::hash::{BlockHash, PayloadHash};
 use crate::sandbox::keys::Identity;
 use crate::sandbox::keys::consensus::ConsensusKey;
-use crate::sandbox::operation::{self, Contents, Operation, VoteKind};
+use crate::sandbox::operation::{self, Contents, Operation};
 use crate::sandbox::rpc_client::{RpcClient, RpcError};
 
 /// How far below the block the branch of its votes is.
@@ -40,8 +40,7 @@ pub async fn vote(
     }
 }
 
-/// Signs the vote with the key that the voter votes with at its level: an attestation with its consensus key, if that counts
-/// by then. Preattestations, which the sandbox does not put together, are always signed with the voter's own.
+/// Signs the vote with the key that the voter votes with at its level: its consensus key, if that counts by then.
 pub async fn prepare(
     client: &RpcClient,
     vote: &Vote,
@@ -66,9 +65,9 @@ pub async fn prepare(
         },
     };
     let branch = branch(client, vote, &header).await?;
-    let operation = match (vote.kind, seat.key) {
-        (VoteKind::Attestation, Some(key)) => Operation::attested(branch, body, key),
-        _ => Operation::signed(branch, Contents::vote(vote.kind, body), voter),
+    let operation = match seat.key {
+        Some(key) => Operation::voted(branch, vote.kind, body, key),
+        None => Operation::signed(branch, Contents::vote(vote.kind, body), voter),
     };
     Ok((operation, body))
 }

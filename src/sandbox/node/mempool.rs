@@ -264,7 +264,7 @@ impl Mempool {
             Contents::Attestation(vote) => {
                 self.check_vote(chain, operation, VoteKind::Attestation, *vote)
             }
-            Contents::AttestationsAggregate(_) => Err(Refusal::AggregateInMempool),
+            Contents::Aggregate(_) => Err(Refusal::AggregateInMempool),
             Contents::UpdateConsensusKey { source, .. } => self.check_update(operation, source),
             Contents::DoubleBaking { .. } | Contents::DoubleConsensus { .. } => {
                 self.check_evidence(chain, operation)

@@ -1,20 +1,21 @@
-//! Attestations of several consensus keys in one operation (`Attestations_aggregate`,
+//! Votes of several consensus keys in one operation (`Attestations_aggregate` and `Preattestations_aggregate`,
 //! `src/proto_alpha/lib_protocol/operation_repr.ml`).
 //!
-//! Attestations that were signed with a BLS key are alike but for their slots, which the signature leaves out. Whoever bakes
+//! Votes that were signed with a BLS key are alike but for their slots, which the signature leaves out. Whoever bakes
 //! puts them together: only blocks have aggregates, mempools never.
 
 use serde_json::{Value, json};
 
-use super::{Contents, Operation, Vote};
+use super::{Contents, Operation, Vote, VoteKind};
 use crate::sandbox::hash::{BlockHash, PayloadHash, Signature};
 use crate::sandbox::keys::consensus::{self, CONSENSUS_KEYS};
 use crate::sandbox::keys::{DELEGATES, Identity};
 use crate::sandbox::wire::{DecodeError, Reader};
 
-/// The body: what all attest, and in which slots.
+/// The body: what all vote for, and in which slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aggregate {
+    pub kind: VoteKind,
     pub level: u32,
     pub round: u32,
     pub payload_hash: PayloadHash,
@@ -40,14 +41,14 @@ impl Aggregate {
         if !ascending || seats.is_empty() || seats.iter().any(|seat| *seat >= DELEGATES.len()) {
             return None;
         }
-        let bytes = signed_bytes(branch, &self.vote(self.committee[0])?);
+        let bytes = signed_bytes(self.kind, branch, &self.vote(self.committee[0])?);
         let parts = seats.iter().map(|seat| CONSENSUS_KEYS[*seat].sign(&bytes));
         let ours = consensus::aggregate(parts) == *signature;
         ours.then(|| seats.into_iter().map(|seat| &DELEGATES[seat]).collect())
     }
 
-    pub fn encode(&self, tag: u8, bytes: &mut Vec<u8>) {
-        bytes.push(tag);
+    /// What follows the tag, which says the kind.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
         put_content(self.level, self.round, &self.payload_hash, bytes);
         let count = u32::try_from(self.committee.len()).expect("slots are 16-bit numbers");
         bytes.extend_from_slice(&count.to_be_bytes());
@@ -56,43 +57,62 @@ impl Aggregate {
         }
     }
 
-    pub fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    pub fn decode(kind: VoteKind, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let level = reader.natural("level")?;
         let round = reader.natural("round")?;
         let payload_hash = PayloadHash(reader.array("block payload hash")?);
         let count = reader.natural("committee size")?;
         let committee = (0..count).map(|_| reader.u16("slot")).collect::<Result<_, _>>()?;
-        Ok(Self { level, round, payload_hash, committee })
+        Ok(Self { kind, level, round, payload_hash, committee })
     }
 
+    /// A seat of an attestation is an object, since it may attest more than the block.
     pub fn to_json(&self) -> Value {
+        let seat = |slot: &u16| match self.kind {
+            VoteKind::Preattestation => json!(slot),
+            VoteKind::Attestation => json!({ "slot": slot }),
+        };
         json!({
-            "kind": "attestations_aggregate",
+            "kind": format!("{}s_aggregate", self.kind.word()),
             "consensus_content": {
                 "level": self.level,
                 "round": self.round,
                 "block_payload_hash": self.payload_hash,
             },
-            "committee": self.committee.iter().map(|slot| json!({ "slot": slot })).collect::<Value>(),
+            "committee": self.committee.iter().map(seat).collect::<Value>(),
         })
     }
 
     pub fn from_json(json: &Value) -> Option<Self> {
+        let kind = match json["kind"].as_str()? {
+            "preattestations_aggregate" => VoteKind::Preattestation,
+            "attestations_aggregate" => VoteKind::Attestation,
+            _ => return None,
+        };
         let content = &json["consensus_content"];
         let natural = |field: &str| i32::try_from(content[field].as_i64()?).ok()?.try_into().ok();
-        let slot = |seat: &Value| u16::try_from(seat["slot"].as_u64()?).ok();
         Some(Self {
+            kind,
             level: natural("level")?,
             round: natural("round")?,
             payload_hash: content["block_payload_hash"].as_str()?.parse().ok()?,
-            committee: json["committee"].as_array()?.iter().map(slot).collect::<Option<_>>()?,
+            committee: committee(json)?,
         })
     }
 }
 
+/// The slots of an aggregate as RPCs list it.
+pub fn committee(json: &Value) -> Option<Vec<u16>> {
+    let slot = |seat: &Value| {
+        let slot = if seat.is_object() { &seat["slot"] } else { seat };
+        u16::try_from(slot.as_u64()?).ok()
+    };
+    json["committee"].as_array()?.iter().map(slot).collect()
+}
+
 /// What a consensus key signs of a vote: everything but the slot.
-pub fn signed_bytes(branch: &BlockHash, vote: &Vote) -> Vec<u8> {
-    let mut bytes = branch.as_ref().to_vec();
+pub fn signed_bytes(kind: VoteKind, branch: &BlockHash, vote: &Vote) -> Vec<u8> {
+    let mut bytes = [branch.as_ref(), kind.word().as_bytes()].concat();
     put_content(vote.level, vote.round, &vote.payload_hash, &mut bytes);
     bytes
 }
@@ -103,19 +123,20 @@ fn put_content(level: u32, round: u32, payload_hash: &PayloadHash, bytes: &mut V
     bytes.extend_from_slice(payload_hash.as_ref());
 }
 
-/// These operations of a block, with those attestations put together that can be.
+/// These operations of a block, with those votes put together that can be.
 pub fn aggregated(operations: Vec<Operation>) -> Vec<Operation> {
     let mut groups: Vec<(BlockHash, Aggregate, Vec<Signature>)> = Vec::new();
     let mut others = Vec::new();
     for operation in operations {
-        let Some(vote) = operation.aggregable() else {
+        let Some((kind, vote)) = operation.aggregable() else {
             others.push(operation);
             continue;
         };
         let Vote { slot, level, round, payload_hash } = vote;
         let alike = groups.iter_mut().find(|(branch, group, _)| {
             *branch == operation.branch
-                && (group.level, group.round, group.payload_hash) == (level, round, payload_hash)
+                && (group.kind, group.level, group.round, group.payload_hash)
+                    == (kind, level, round, payload_hash)
         });
         if let Some((_, group, signatures)) = alike {
             if let Err(at) = group.committee.binary_search(&slot) {
@@ -123,13 +144,13 @@ pub fn aggregated(operations: Vec<Operation>) -> Vec<Operation> {
                 signatures.push(operation.signature);
             }
         } else {
-            let group = Aggregate { level, round, payload_hash, committee: vec![slot] };
+            let group = Aggregate { kind, level, round, payload_hash, committee: vec![slot] };
             groups.push((operation.branch, group, vec![operation.signature]));
         }
     }
     let whole = groups.into_iter().map(|(branch, group, signatures)| Operation {
         branch,
-        contents: Contents::AttestationsAggregate(group),
+        contents: Contents::Aggregate(group),
         signature: consensus::aggregate(signatures),
     });
     whole.chain(others).collect()
@@ -138,7 +159,7 @@ pub fn aggregated(operations: Vec<Operation>) -> Vec<Operation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::operation::{Offence, VoteKind};
+    use crate::sandbox::operation::Offence;
 
     fn vote(slot: u16, payload: u8) -> Vote {
         Vote { slot, level: 5, round: 0, payload_hash: PayloadHash([payload; 32]) }
@@ -146,7 +167,7 @@ mod tests {
 
     fn attestation(slot: u16, payload: u8) -> Operation {
         let key = &CONSENSUS_KEYS[usize::from(slot)];
-        Operation::attested(BlockHash([1; 32]), vote(slot, payload), key)
+        Operation::voted(BlockHash([1; 32]), VoteKind::Attestation, vote(slot, payload), key)
     }
 
     #[test]
@@ -164,11 +185,29 @@ mod tests {
     }
 
     #[test]
+    fn preattestations_are_put_together_apart_from_attestations() {
+        let preattestation = |slot: u16| {
+            let key = &CONSENSUS_KEYS[usize::from(slot)];
+            Operation::voted(BlockHash([1; 32]), VoteKind::Preattestation, vote(slot, 1), key)
+        };
+        let all = aggregated(vec![preattestation(1), attestation(0, 1), preattestation(0)]);
+        let [pre, other] = all.as_slice() else { panic!("{all:?}") };
+        assert_eq!(pre.signers(), [&DELEGATES[0], &DELEGATES[1]]);
+        assert_eq!(
+            (pre.kind(), other.kind()),
+            (Some(VoteKind::Preattestation), Some(VoteKind::Attestation))
+        );
+        assert_eq!(pre.contents.to_json()["committee"], json!([0, 1]));
+        assert_eq!(Contents::from_json(&pre.contents.to_json()).as_ref(), Some(&pre.contents));
+        assert_eq!(Operation::decode(&pre.encode()).as_ref(), Ok(pre));
+    }
+
+    #[test]
     fn an_aggregate_is_signed_by_all_of_its_committee_or_by_nobody() {
         let whole = aggregated(vec![attestation(0, 1), attestation(1, 1)]).remove(0);
         for committee in [vec![], vec![0], vec![1, 0], vec![0, 1, 2], vec![0, 0, 1], vec![0, 9]] {
-            let Contents::AttestationsAggregate(body) = whole.contents.clone() else { panic!() };
-            let contents = Contents::AttestationsAggregate(Aggregate { committee, ..body });
+            let Contents::Aggregate(body) = whole.contents.clone() else { panic!() };
+            let contents = Contents::Aggregate(Aggregate { committee, ..body });
             let forged = Operation { contents, ..whole.clone() };
             assert!(forged.signers().is_empty(), "{forged:?}");
         }

@@ -210,7 +210,7 @@ pub(crate) static DEFAULTS: Table = Table {
 pub(crate) static UPGRADE: Table = Table {
     name: "upgrade",
     example: "{ level: 8, protocol: ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK }",
-    doc: "A protocol change.",
+    doc: "A change of the protocol at a level.",
     keys: &[&[
         required(
             "level",

@@ -106,3 +106,30 @@ fn a_consensus_key_is_its_delegates_and_asked_for_by_it() {
     );
     assert!(update["pk"].as_str().unwrap().starts_with("BLpk"));
 }
+
+#[test]
+fn the_head_is_proposed_again_with_preattestations_of_its_payload() {
+    let world = World::new();
+    let node = world.node("node");
+    let _running = with_consensus_keys(&node);
+    let header = || node.get("/chains/main/blocks/head/header");
+    let first = header();
+    for round in ["00000001", "00000002"] {
+        node.client(&format!("repropose for {EVERYBODY} --minimal-timestamp --force-reproposal"));
+        let again = header();
+        assert_eq!(again["level"], 7);
+        assert_eq!(again["payload_hash"], first["payload_hash"]);
+        assert_eq!(again["payload_round"], 0);
+        assert_eq!([&again["fitness"][2], &again["fitness"][4]], ["00000000", round]);
+        let votes = contents(&node, 0);
+        let of = |kind: &str| votes.iter().filter(|vote| vote["kind"] == kind).count();
+        assert_eq!([of("preattestations_aggregate"), of("preattestation")], [1, 2]);
+        assert_eq!([of("attestations_aggregate"), of("attestation")], [1, 2]);
+        let whole = votes.iter().find(|vote| vote["kind"] == "preattestations_aggregate").unwrap();
+        assert_eq!(whole["committee"], json!([0, 1, 2]));
+    }
+    // The chain goes on from there.
+    node.bake(EVERYBODY);
+    assert_eq!(contents(&node, 0)[0]["consensus_content"]["round"], 2);
+    assert_eq!(node.level(), 8);
+}

@@ -15,7 +15,7 @@ use crate::sandbox::block::{
 };
 use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, PublicKeyHash};
 use crate::sandbox::keys::{ACTIVATOR, Identity};
-use crate::sandbox::operation::{Contents as OperationContents, Operation};
+use crate::sandbox::operation::{Contents as OperationContents, Operation, VoteKind};
 use crate::sandbox::protocol::Protocol;
 use crate::sandbox::upgrades::{Upgrades, proto_level};
 use crate::sandbox::wire::DecodeError;
@@ -139,7 +139,9 @@ fn baked(
     if next_protocol != protocol {
         check_available(next_protocol)?;
     }
-    let fitness = Fitness::tenderbake(header.level, predecessor.header.round(), header.round());
+    let locked = locked_round(&header, &operations)?;
+    let before = predecessor.header.round();
+    let fitness = Fitness::tenderbake(header.level, locked, before, header.round());
     expect("fitness", &header.fitness.to_json().to_string(), &fitness.to_json().to_string())?;
     let context = context_after(&predecessor.header.context, &header.operations_hash);
     expect("context", &header.context, &context)?;
@@ -184,6 +186,32 @@ fn check_available(protocol: ProtocolHash) -> Result<(), InvalidBlock> {
         Some(_) => Ok(()),
         None => Err(InvalidBlock::UnavailableProtocol { protocol }),
     }
+}
+
+/// The round at which the block shows that its payload was preattested: only a payload that is proposed again has such votes.
+fn locked_round(
+    header: &Header,
+    operations: &[Vec<Operation>],
+) -> Result<Option<u32>, InvalidBlock> {
+    let contents = Contents::decode(&header.protocol_data)
+        .map_err(|source| InvalidBlock::ProtocolData { source })?;
+    let wanted = (header.level, contents.payload_round, contents.payload_hash);
+    let mut locked = None;
+    for vote in operations.iter().flatten() {
+        let found = match &vote.contents {
+            OperationContents::Preattestation(vote) => (vote.level, vote.round, vote.payload_hash),
+            OperationContents::Aggregate(body) if body.kind == VoteKind::Preattestation => {
+                (body.level, body.round, body.payload_hash)
+            }
+            _ => continue,
+        };
+        if found != wanted || contents.payload_round >= header.round() {
+            let reason = "it preattests another proposal";
+            return Err(InvalidBlock::Operation { operation: vote.hash(), reason });
+        }
+        locked = Some(contents.payload_round);
+    }
+    Ok(locked)
 }
 
 fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), InvalidBlock> {
@@ -247,7 +275,7 @@ fn check_operations(
             }
             OperationContents::Preattestation(_)
             | OperationContents::Attestation(_)
-            | OperationContents::AttestationsAggregate(_) => check_voters(predecessor, operation)?,
+            | OperationContents::Aggregate(_) => check_voters(predecessor, operation)?,
         }
     }
     Ok(effects)

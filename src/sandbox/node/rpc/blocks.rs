@@ -152,7 +152,7 @@ fn operation_metadata(block: &Block, operation: &Operation) -> Value {
         json!({ "delegate": delegate.public_key_hash, "consensus_key": key })
     };
     match (&operation.contents, operation.offence(), block.baker) {
-        (Contents::AttestationsAggregate(_), ..) => {
+        (Contents::Aggregate(_), ..) => {
             json!({ "committee": operation.signers().iter().map(voter).collect::<Value>() })
         }
         (Contents::Attestation(_) | Contents::Preattestation(_), ..) => {
