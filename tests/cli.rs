@@ -332,7 +332,7 @@ fn what_is_no_run_directory_is_said() {
 #[test]
 fn commands_that_do_not_exist_yet_are_not_offered() {
     let folder = Folder::new();
-    for command in ["recheck", "shrink", "agent"] {
+    for command in ["shrink", "agent"] {
         folder.run(&[command, "x"]).exits(2);
     }
     folder.run(&["run", "--on", "x"]).exits(2);
