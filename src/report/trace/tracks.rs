@@ -1,6 +1,7 @@
 //! One play as processes, threads, spans and instants.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::report::chronicle::{Chronicle, IncarnationBar, Told, ToldKind};
@@ -16,8 +17,8 @@ const WAITS: u64 = 3;
 
 /// One object of `traceEvents`.
 #[derive(Serialize)]
-struct Entry {
-    name: String,
+struct Entry<'a, A> {
+    name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cat: Option<&'static str>,
     ph: Phase,
@@ -29,7 +30,34 @@ struct Entry {
     /// How far the line of an instant reaches.
     #[serde(skip_serializing_if = "Option::is_none")]
     s: Option<Reach>,
-    args: Value,
+    args: A,
+}
+
+/// What is told of an event; its payload as it came.
+#[derive(Serialize)]
+struct EventArgs<'a> {
+    seq: u64,
+    incarnation: u32,
+    payload: Payload<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Payload<'a> {
+    Json(&'a RawValue),
+    Text(String),
+}
+
+impl<'a> Payload<'a> {
+    fn of(told: &Told<'a>) -> Self {
+        let short = told.payload.len() <= PAYLOAD && told.kind != ToldKind::Malformed;
+        if short && let Ok(json) = serde_json::from_str(told.payload) {
+            return Self::Json(json);
+        }
+        let end = told.payload.floor_char_boundary(PAYLOAD);
+        let rest = if end < told.payload.len() { "…" } else { "" };
+        Self::Text(format!("{}{rest}", &told.payload[..end]))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize)]
@@ -53,7 +81,7 @@ enum Reach {
 pub(super) struct Tracks {
     first: u64,
     offset_us: u64,
-    names: Vec<Entry>,
+    names: Vec<String>,
     entries: Vec<(u64, String)>,
 }
 
@@ -68,10 +96,10 @@ impl Tracks {
             let pid = fault.daemon.map_or(first, |daemon| tracks.process_of(daemon));
             let args = json!({ "target": fault.target, "hit": fault.hit });
             let name = format!("fault #{}: {}", fault.number, fault.kind);
-            tracks.instant(name, "fault", fault.at_us, (pid, LIVES), Reach::Process, args);
+            tracks.instant(&name, "fault", fault.at_us, (pid, LIVES), Reach::Process, args);
         }
         for (at_us, text) in &chronicle.texts {
-            tracks.instant(text.clone(), "log", *at_us, (first, 1), Reach::Thread, json!({}));
+            tracks.instant(text, "log", *at_us, (first, 1), Reach::Thread, json!({}));
         }
         tracks
     }
@@ -80,33 +108,26 @@ impl Tracks {
     pub fn left_out(&mut self, events: u64) {
         if events > 0 {
             let name = format!("{events} older events are left out");
-            self.instant(name, "note", 0, (self.first, 1), Reach::Process, json!({}));
+            self.instant(&name, "note", 0, (self.first, 1), Reach::Process, json!({}));
         }
     }
 
     pub fn event(&mut self, told: Told<'_>) {
-        let payload = if told.payload.len() > PAYLOAD || told.kind == ToldKind::Malformed {
-            let end = told.payload.floor_char_boundary(PAYLOAD);
-            let rest = if end < told.payload.len() { "…" } else { "" };
-            Value::from(format!("{}{rest}", &told.payload[..end]))
-        } else {
-            serde_json::from_str(told.payload).unwrap_or_else(|_| told.payload.into())
-        };
-        let args = json!({ "seq": told.seq, "incarnation": told.incarnation, "payload": payload });
+        let args =
+            EventArgs { seq: told.seq, incarnation: told.incarnation, payload: Payload::of(&told) };
         let (category, tid) = match told.kind {
             ToldKind::Event => ("event", EVENTS),
             ToldKind::Lifecycle => ("lifecycle", LIVES),
             ToldKind::Malformed => ("malformed", EVENTS),
         };
         let track = (self.process_of(told.daemon), tid);
-        self.instant(told.name.to_owned(), category, told.at_us, track, Reach::Thread, args);
+        self.instant(told.name, category, told.at_us, track, Reach::Thread, args);
     }
 
     /// The objects as JSON, the names first, then by time; of two that begin together the longer one first.
     pub fn into_lines(mut self) -> impl Iterator<Item = String> {
         self.entries.sort_by_key(|(at, _)| *at);
-        let names = self.names.into_iter().filter_map(|entry| serde_json::to_string(&entry).ok());
-        names.collect::<Vec<_>>().into_iter().chain(self.entries.into_iter().map(|(_, line)| line))
+        self.names.into_iter().chain(self.entries.into_iter().map(|(_, line)| line))
     }
 
     fn process_of(&self, daemon: usize) -> u64 {
@@ -139,7 +160,7 @@ impl Tracks {
                 } else {
                     step.verb.clone()
                 };
-                self.span(name, "step", (step.from_us, to_us), (self.first, tid), args);
+                self.span(&name, "step", (step.from_us, to_us), (self.first, tid), args);
             }
         }
     }
@@ -153,7 +174,7 @@ impl Tracks {
             for life in &daemon.incarnations {
                 let to_us = life.to_us.unwrap_or(chronicle.end_us).max(life.from_us);
                 let name = format!("incarnation {}", life.number);
-                self.span(name, "incarnation", (life.from_us, to_us), (pid, LIVES), of_life(life));
+                self.span(&name, "incarnation", (life.from_us, to_us), (pid, LIVES), of_life(life));
             }
         }
     }
@@ -181,7 +202,7 @@ impl Tracks {
                                    "where": wait.predicate, "count": wait.count });
                 let track = (pid, WAITS + row as u64);
                 let name = format!("{word}: {}", wait.event);
-                self.span(name, "wait", (wait.from_us, wait.to_us), track, args);
+                self.span(&name, "wait", (wait.from_us, wait.to_us), track, args);
             }
         }
     }
@@ -197,13 +218,14 @@ impl Tracks {
     }
 
     fn named(&mut self, name: &str, (pid, tid): (u64, u64), args: Value) {
-        let (name, ph) = (name.to_owned(), Phase::Metadata);
-        self.names.push(Entry { name, cat: None, ph, ts: 0, dur: None, pid, tid, s: None, args });
+        let ph = Phase::Metadata;
+        let entry = Entry { name, cat: None, ph, ts: 0, dur: None, pid, tid, s: None, args };
+        self.names.extend(line_of(&entry));
     }
 
     fn span(
         &mut self,
-        name: String,
+        name: &str,
         category: &'static str,
         (from_us, to_us): (u64, u64),
         (pid, tid): (u64, u64),
@@ -216,23 +238,25 @@ impl Tracks {
 
     fn instant(
         &mut self,
-        name: String,
+        name: &str,
         category: &'static str,
         at_us: u64,
         (pid, tid): (u64, u64),
         reach: Reach,
-        args: Value,
+        args: impl Serialize,
     ) {
         let (ts, cat, ph) = (at_us + self.offset_us, Some(category), Phase::Instant);
         self.put(&Entry { name, cat, ph, ts, dur: None, pid, tid, s: Some(reach), args });
     }
 
-    fn put(&mut self, entry: &Entry) {
-        // Plain data with text as keys: there is nothing in it that cannot be written.
-        if let Ok(line) = serde_json::to_string(entry) {
-            self.entries.push((entry.ts, line));
-        }
+    fn put(&mut self, entry: &Entry<'_, impl Serialize>) {
+        self.entries.extend(line_of(entry).map(|line| (entry.ts, line)));
     }
+}
+
+/// Plain data with text as keys: there is nothing in it that cannot be written.
+fn line_of(entry: &Entry<'_, impl Serialize>) -> Option<String> {
+    serde_json::to_string(entry).ok()
 }
 
 fn of_life(life: &IncarnationBar) -> Value {
