@@ -135,10 +135,13 @@ fn a_result_has_every_field_of_the_contract() {
             "match": { "daemon": "a", "event": "block_seen.v0", "seq": seq, "incarnation": 2 },
         })
     );
-    let incarnation = |number: u32, cause: &str| {
+    let by = |step: &str, line: u32| json!({ "step": step, "line": line });
+    let incarnation = |number: u32, cause: &str, by: Value| {
         json!({ "number": number, "pid": "N", "started_s": "N", "exited_s": "N",
-                "exit": { "code": null, "signal": 9 }, "cause": cause })
+                "exit": { "code": null, "signal": 9 }, "cause": cause, "by": by, "restarted": number == 1 })
     };
+    // The second crash finds it dead: it is the kill before that has ended it.
+    let (crash, kill) = (by("steps[1]", 12), by("finally[0]", 21));
     let daemon = &result["daemons"][0];
     let (events, malformed) = (&daemon["events"], &daemon["malformed"]);
     assert!(malformed.as_u64().is_some_and(|count| (1..=2).contains(&count)), "{daemon:#}");
@@ -146,15 +149,16 @@ fn a_result_has_every_field_of_the_contract() {
         result["daemons"],
         json!([
             { "name": "a", "kind": "process", "host": "local", "events": events, "malformed": malformed,
-              "incarnations": [incarnation(1, "crash"), incarnation(2, "kill")] },
+              "incarnations": [incarnation(1, "crash", crash.clone()), incarnation(2, "kill", kill)] },
             { "name": "never_run", "kind": "process", "host": "local", "events": 0, "malformed": 0, "incarnations": [] },
         ])
     );
     assert_eq!(
         result["faults"],
         json!([
-            { "number": 1, "kind": "crash", "target": "a", "at_s": "N", "delayed_s": "N", "hit": true },
-            { "number": 2, "kind": "crash", "target": "a", "at_s": "N", "delayed_s": "N", "hit": false },
+            { "number": 1, "kind": "crash", "target": "a", "at_s": "N", "delayed_s": "N", "hit": true, "by": crash },
+            { "number": 2, "kind": "crash", "target": "a", "at_s": "N", "delayed_s": "N", "hit": false,
+              "by": by("finally[1]", 22) },
         ])
     );
     assert!(result["warnings"].as_array().expect("a list").iter().any(|warning| {
@@ -173,7 +177,10 @@ fn a_failure_has_every_field_of_the_contract() {
     assert_eq!(
         nearest,
         &json!({ "seq": nearest["seq"], "event": "block_seen.v0", "clauses_true": 1, "clauses": 2,
-                 "explanation": "level >= 10: 9 >= 10 is false" })
+                 "explanation": "level >= 10: 9 >= 10 is false", "daemon": "a", "incarnation": 2, "at_s": "N",
+                 "payload": "{\"level\":9,\"ok\":true}",
+                 "values": [{ "clause": "level >= 10", "truth": "false", "text": "level >= 10: 9 >= 10 is false" },
+                            { "clause": "ok", "truth": "true", "text": "ok is true" }] })
     );
     let fields =
         ["step", "kind", "line", "column", "wanted", "did_you_mean", "daemon_state", "rerun"];
@@ -187,7 +194,10 @@ fn a_failure_has_every_field_of_the_contract() {
             "did_you_mean": [],
             // As it was at the time of the failure: `finally` has killed it since.
             "daemon_state": { "name": "a", "alive": true, "incarnation": 2, "last_event_age_s": "N",
-                              "last_lines": ["hello", "hello"] },
+                              "last_lines": ["hello", "hello"], "state": "running", "pid": "N",
+                              "last_event": failure["daemon_state"]["last_event"],
+                              "malformed": failure["daemon_state"]["malformed"],
+                              "last_malformed": failure["daemon_state"]["last_malformed"], "role": null },
             "rerun": "tribunal run scenario.yaml --seed 42",
         })
     );
@@ -198,7 +208,9 @@ fn a_failure_has_every_field_of_the_contract() {
 fn a_name_that_never_came_is_compared_with_those_that_did() {
     let failure = play(SCENARIO).result["failure"].take();
     assert_eq!(failure["did_you_mean"], json!(["block_seen.v0"]));
-    assert_eq!(failure["nearest"], json!([]));
+    assert_eq!(failure["names_seen"][0]["event"], "block_seen.v0");
+    // An event of a name like it may be the one that was meant.
+    assert_eq!(failure["nearest"][0]["event"], "block_seen.v0");
 }
 
 #[test]

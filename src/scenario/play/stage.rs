@@ -175,8 +175,12 @@ impl<'a> Stage<'a> {
 
     /// A step is about to end, or may end, what runs now of a daemon.
     pub(super) fn ends(&self, daemon: &Daemon, by: &By) {
-        let incarnation = daemon.status().incarnation;
-        self.enders.borrow_mut().insert((daemon.name().clone(), incarnation), by.clone());
+        let status = daemon.status();
+        // What is dead already was ended by something else.
+        if status.pid.is_some() {
+            let key = (daemon.name().clone(), status.incarnation);
+            self.enders.borrow_mut().insert(key, by.clone());
+        }
     }
 
     pub(super) fn ended_by(&self, daemon: &DaemonName, incarnation: Incarnation) -> Option<By> {
