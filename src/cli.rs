@@ -68,6 +68,9 @@ pub enum Command {
     #[command(after_help = "\
 Exit codes: 0 without errors (there may be warnings), 3 with errors, 4 if a path cannot be read.")]
     Check(CheckArgs),
+    /// Judge a recorded run again, without daemons; with another scenario, see what would change
+    #[command(after_help = RECHECK_EXAMPLES)]
+    Recheck(RecheckArgs),
     /// Show the events that a run recorded
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(EventsArgs),
@@ -101,6 +104,26 @@ Examples:
   tribunal run a.yaml --until-failure -j 4  until it fails, four at a time
   tribunal run --shard 2/3 --json out.json  a third of all, results as JSON
   tribunal run --octez path                 with the Octez programs on PATH";
+
+const RECHECK_EXAMPLES: &str = "\
+RUN_DIR is what 'tribunal run' names below a failure. Each line tells of a step:
+  holds    it matches or holds, with the event that it matches
+  FAILS    it does not, explained below
+  as was   it started, asked or ran something: it ended well when it was played
+  ?        it cannot be judged, and why
+
+An event counts if it came before the limit of its step, by the recorded times.
+What came after the steps were over counts for none of them: a limit that is
+later than that is 'not judged', unless the event is there.
+
+Examples:
+  tribunal recheck RUN_DIR                         all again, as it was played
+  cp RUN_DIR/scenario.yaml new.yaml                then correct an event's name
+  tribunal recheck RUN_DIR --scenario new.yaml     what would match now?
+
+Exit codes: 0 if nothing fails (some may not be judged), 1 if a step fails,
+2 usage, 3 if the scenario is invalid, 4 if RUN_DIR is no run directory, or if
+the run had ended for a reason of its surroundings.";
 
 const EVENTS_EXAMPLES: &str = "\
 RUN_DIR is what 'tribunal run' names below a failure; --keep always keeps those
@@ -249,6 +272,21 @@ pub struct CheckArgs {
 }
 
 #[derive(Args, Debug)]
+pub struct RecheckArgs {
+    /// A run directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub run_dir: PathBuf,
+
+    /// Judge by this scenario, and say which expectations would now match or no longer match
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t, value_name = "AS")]
+    pub format: EventsFormat,
+}
+
+#[derive(Args, Debug)]
 pub struct EventsArgs {
     /// A run directory
     #[arg(value_hint = ValueHint::DirPath)]
@@ -290,6 +328,13 @@ pub enum Color {
     Auto,
     Always,
     Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EventsFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 mod check;
 mod events;
 mod outcome;
+mod recheck;
 mod run;
 mod simple;
 mod streams;
@@ -18,6 +19,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args, streams),
         Command::Check(args) => check::check(&args, streams).map(ExitCode::from),
+        Command::Recheck(args) => recheck::recheck(&args, streams).map(ExitCode::from),
         Command::Events(args) => events::events(args, streams).map(ExitCode::from),
         Command::Schema => simple::schema(streams).map(ExitCode::from),
         Command::Sandbox(SandboxCommand::Install { dir }) => {

@@ -1,12 +1,14 @@
 //! What people and programs are shown of a run.
 //!
 //! [`terminal`] follows it live and has [`failure`] write the block that explains a failure; [`json`] collects it for a
-//! file; [`listing`] is `tribunal run --list`, [`events`] `tribunal events`. Text carries ANSI colours: the stream it is written to takes them out
+//! file; [`listing`] is `tribunal run --list`, [`events`] `tribunal events`,
+//! [`recheck`] `tribunal recheck`. Text carries ANSI colours: the stream it is written to takes them out
 //! where they are not wanted.
 
 pub mod events;
 pub mod failure;
 pub mod json;
 pub mod listing;
+pub mod recheck;
 pub mod terminal;
 pub mod text;

@@ -17,7 +17,6 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
-use self::publish::Sections;
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
 use self::scans::ScanJob;
 use self::waits::Port;
@@ -25,6 +24,7 @@ pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, W
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Kind};
 use crate::event::decode::Envelope;
+use crate::event::history::Sections;
 use crate::event::log::IndexEntry;
 use crate::event::tally::Tally;
 use crate::event::waiters::{WaiterId, Waiters};

@@ -11,6 +11,7 @@ use tribunal::report::json::WriteReportError;
 use tribunal::run::Exit;
 use tribunal::run::run_dir::RunDirError;
 use tribunal::run::select::DiscoverError;
+use tribunal::scenario::recheck::RecheckError;
 
 use super::streams::Streams;
 
@@ -32,6 +33,8 @@ pub enum CommandError {
     Begin(#[source] io::Error),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error(transparent)]
+    Recheck(RecheckError),
     #[error(transparent)]
     Events(EventsError),
     #[error("cannot write the output")]
@@ -67,6 +70,15 @@ impl CommandError {
             streams.tell(&text);
         }
         exit
+    }
+}
+
+impl From<RecheckError> for CommandError {
+    fn from(error: RecheckError) -> Self {
+        match error {
+            RecheckError::Record(error) => Self::Record(error),
+            other => Self::Recheck(other),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::Trouble;
-use crate::daemon::lifecycle::{Refused, State};
+use super::world::{Frame, Present, Unmet};
+use crate::daemon::lifecycle::Refused;
 use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_number};
 use crate::event::waiters::Test;
 use crate::event::{NamePattern, Seq, lifecycle_names};
@@ -124,8 +125,8 @@ impl Branch {
             test: Test::Any,
             count: 1,
         };
-        let exit = stage.harness.wait(wanted, within).await.map_err(|error| {
-            let mut trouble = Trouble::from(error);
+        let exit = stage.wait(&self.now, wanted, within).await.map_err(|unmet| {
+            let mut trouble = Trouble::from(unmet);
             if trouble.failure.kind == FailureKind::TimedOut {
                 trouble.failure.message = format!("{name} did not end within {within:?}");
             }
@@ -154,6 +155,28 @@ impl Branch {
         }
         let message = format!("{name} ended with {status}, not with {wanted}");
         Err(Trouble::new(FailureKind::ExitMismatch, message).of(&name))
+    }
+}
+
+impl Branch {
+    /// What `ready` asks of a record.
+    pub(super) async fn was_ready(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Lifecycle,
+    ) -> Result<(), Trouble> {
+        let within = stage.within(step.within.as_ref(), &self.scope)?;
+        let mut waits: Vec<Local<'_, Result<(), Trouble>>> = Vec::new();
+        for name in self.names(stage, &step.daemons)? {
+            let now = self.now;
+            let from = stage.present(&name, &now).ready_from(now.began.seq);
+            let from = self.cursors.last_death(&name).unwrap_or_default().max(from);
+            let waiting = stage.wait(&now, readiness(&name, from), within);
+            waits.push(Box::pin(async move {
+                waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &name, within))
+            }));
+        }
+        all_or_first_failure(waits).await.map(drop)
     }
 }
 
@@ -218,40 +241,16 @@ impl Deed<'_> {
     /// The present incarnation; after a death, the next one.
     async fn ready(&self) -> Result<Moved, Trouble> {
         // Taken first: what is ready later than this has its record after it.
-        let now = self.stage.harness.mark();
-        let status = self.handle.status();
-        let from = match status.state {
-            // What the old incarnation said of itself does not count for the one that its policy will bring.
-            State::BackingOff { .. } | State::Preparing { .. } => now,
-            _ => status.first.unwrap_or_default(),
-        };
+        let now = self.stage.live()?.mark();
+        let from = Present::from(&self.handle).ready_from(now);
         self.ready_from(self.last_death.unwrap_or_default().max(from)).await?;
         Ok(self.moved(None))
     }
 
     async fn ready_from(&self, from: Seq) -> Result<(), Trouble> {
-        let wanted = Wanted {
-            sources: vec![(self.name.clone(), from)],
-            event: NamePattern::Exact(lifecycle_names::READY.into()),
-            test: Test::Any,
-            count: 1,
-        };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let waited = self.stage.harness.wait(wanted, left).await;
-        waited.map(|_| ()).map_err(|error| {
-            let mut trouble = Trouble::from(error);
-            if trouble.failure.kind == FailureKind::TimedOut {
-                trouble.failure.message =
-                    format!("{} was not ready within {:?}", self.name, self.within);
-            }
-            if matches!(
-                trouble.failure.kind,
-                FailureKind::TimedOut | FailureKind::TerminatedBeforeEvent
-            ) {
-                trouble.failure.kind = FailureKind::NotReady;
-            }
-            trouble
-        })
+        let waited = self.stage.wait(&Frame::default(), readiness(&self.name, from), left).await;
+        waited.map(drop).map_err(|unmet| not_ready(unmet, &self.name, self.within))
     }
 
     async fn terminate(&self) -> Result<Moved, Trouble> {
@@ -274,7 +273,7 @@ impl Deed<'_> {
 
     /// SIGKILL as a fault. One that finds its target gone has hit nothing.
     async fn crash(&self) -> Result<Moved, Trouble> {
-        let number = self.stage.harness.next_fault();
+        let number = self.stage.live()?.next_fault();
         let at_s = self.stage.seconds(Instant::now());
         let order = self.handle.crash_as(number);
         let done = match tokio::time::timeout_at(self.deadline.into(), order).await {
@@ -304,7 +303,7 @@ impl Deed<'_> {
     fn record_fault(&self, number: u32, at_s: f64, hit: bool) {
         let kind = self.act.verb().to_owned();
         let target = self.name.clone();
-        self.stage.harness.note(What::Fault { number, kind: kind.clone(), target, hit });
+        self.stage.note(What::Fault { number, kind: kind.clone(), target, hit });
         let target = self.name.to_string();
         let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit };
         self.stage.faults.borrow_mut().push(fault);
@@ -327,6 +326,34 @@ impl Deed<'_> {
         }
         Ok(self.moved(None))
     }
+}
+
+impl Present {
+    /// From where on a record of readiness is the present incarnation's; while there is none, the next one's.
+    fn ready_from(self, now: Seq) -> Seq {
+        // What the old incarnation said of itself does not count for the one that its policy will bring.
+        if self.is_between { now } else { self.first.unwrap_or_default() }
+    }
+}
+
+fn readiness(name: &DaemonName, from: Seq) -> Wanted {
+    Wanted {
+        sources: vec![(name.clone(), from)],
+        event: NamePattern::Exact(lifecycle_names::READY.into()),
+        test: Test::Any,
+        count: 1,
+    }
+}
+
+fn not_ready(unmet: Unmet, name: &DaemonName, within: Duration) -> Trouble {
+    let mut trouble = Trouble::from(unmet);
+    if trouble.failure.kind == FailureKind::TimedOut {
+        trouble.failure.message = format!("{name} was not ready within {within:?}");
+    }
+    if matches!(trouble.failure.kind, FailureKind::TimedOut | FailureKind::TerminatedBeforeEvent) {
+        trouble.failure.kind = FailureKind::NotReady;
+    }
+    trouble
 }
 
 /// A pause with an end. If its step is given up before, the daemon goes on all the same: `finally` must find it alive.

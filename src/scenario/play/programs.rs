@@ -34,7 +34,7 @@ impl Branch {
             parameters: parameters.map(|data| data.resolve(&self.scope, stage)).transpose()?,
             timestamp: text(&step.timestamp)?,
         };
-        let client = stage.harness.client(&node);
+        let client = stage.live()?.client(&node);
         client.activate_with(&options, within).await.map_err(|error| of(error.into(), &node))?;
         Ok(())
     }
@@ -63,7 +63,7 @@ impl Branch {
                            the client of Octez has no such options";
             return Err(Trouble::environment(message));
         }
-        let client = stage.harness.client(&node);
+        let client = stage.live()?.client(&node);
         let mut last = Value::Null;
         for _ in 0..times.unwrap_or(1) {
             let baked = client.bake_with(&options, within).await;
@@ -88,7 +88,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let nodes = self.peers(stage, step).await?;
-        stage.harness.connect(&nodes, within).await.map_err(peer_trouble)
+        stage.live()?.connect(&nodes, within).await.map_err(peer_trouble)
     }
 
     pub(super) async fn disconnect(
@@ -100,7 +100,7 @@ impl Branch {
         let nodes = self.peers(stage, step).await?;
         for (index, a) in nodes.iter().enumerate() {
             for b in &nodes[index + 1..] {
-                stage.harness.disconnect(a, b, within).await.map_err(peer_trouble)?;
+                stage.live()?.disconnect(a, b, within).await.map_err(peer_trouble)?;
             }
         }
         Ok(())
@@ -122,7 +122,7 @@ impl Branch {
         loop {
             let left = repeated.map(|limit| limit.saturating_sub(begun.elapsed()).max(ASK_EVERY));
             let limit = left.unwrap_or(request);
-            let answer = stage.harness.http(step.method, &url, body.clone(), limit).await;
+            let answer = stage.live()?.http(step.method, &url, body.clone(), limit).await;
             let wrong = match self.judge_answer(step, status, answer) {
                 Ok(payload) => return self.assign(&step.capture, &payload),
                 Err(wrong) => wrong,
@@ -174,7 +174,7 @@ impl Branch {
         let stdin = stdin.map(|stdin| stdin.resolve(&self.scope, stage)).transpose()?;
         let code = step.code.as_ref().map(|code| code.resolve(&self.scope, stage)).transpose()?;
         let stdin = stdin.unwrap_or_default().into_bytes();
-        let output = stage.harness.exec(command, stdin, within).await?;
+        let output = stage.live()?.exec(command, stdin, within).await?;
         let wanted = ExitStatus::Code(code.unwrap_or(0));
         if output.status != wanted {
             let stderr = output.stderr.text();

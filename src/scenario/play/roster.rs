@@ -159,16 +159,16 @@ impl Branch {
         }
         let handle = match self.prepare(stage, name)? {
             Prepared::Node(options, spec) => {
-                Handle::Node(stage.harness.create_node(*options, spec).await?)
+                Handle::Node(stage.live()?.create_node(*options, spec).await?)
             }
             Prepared::Other(spec) => {
                 if spec.kind == Kind::Accuser {
                     stage
-                        .harness
+                        .live()?
                         .octez_programs()
                         .map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
                 }
-                Handle::Other(stage.harness.create(spec).await?)
+                Handle::Other(stage.live()?.create(spec).await?)
             }
         };
         stage.roster.set_handle(name, &handle);

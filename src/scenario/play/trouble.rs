@@ -19,13 +19,23 @@ pub(super) struct Trouble {
     pub(super) failure: Box<Failure>,
     /// Not the scenario's doing: exit code 4 or 70, not 1.
     pub(super) is_error: bool,
+    /// Not found out: of a record that does not tell.
+    pub(super) is_undecided: bool,
+    /// A value was missing, which in a record says nothing of the scenario.
+    pub(super) lacks_value: bool,
     /// The daemon whose state explains it.
     pub(super) daemon: Option<DaemonName>,
 }
 
 impl Trouble {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { failure: Box::new(Failure::new(kind, message)), is_error: false, daemon: None }
+        Self {
+            failure: Box::new(Failure::new(kind, message)),
+            is_error: false,
+            is_undecided: false,
+            lacks_value: false,
+            daemon: None,
+        }
     }
 
     pub(super) fn environment(message: impl Into<String>) -> Self {
@@ -131,14 +141,16 @@ fn similar(wanted: &str, miss: &Miss) -> Vec<String> {
 
 impl From<ValueError> for Trouble {
     fn from(error: ValueError) -> Self {
-        match error {
+        let trouble = match error {
             ValueError::NoEnvironment { .. } | ValueError::Unavailable { .. } => {
                 Self::environment(error.to_string())
             }
             ValueError::Unset { .. } | ValueError::WrongType { .. } => {
                 Self::new(FailureKind::Assert, error.to_string())
             }
-        }
+        };
+        let lacks_value = !matches!(error, ValueError::WrongType { .. });
+        Self { lacks_value, ..trouble }
     }
 }
 
