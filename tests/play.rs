@@ -205,8 +205,8 @@ fn judge_again(result: &Value, runs: &Path) -> Result<(), Failed> {
             "holds" => step["outcome"] == "passed" && step["match"] == judged["match"],
             "as-recorded" => step["outcome"] == "passed",
             "fails" => step["outcome"] == "failed",
-            // What was cancelled, or never begun.
-            _ => step["outcome"] == "skipped",
+            // What was cancelled, never begun, or cut off by a limit of all steps.
+            _ => step["outcome"] != "passed" || result["failure"]["kind"] == "timeout",
         };
         let is_invariant = judged["path"].as_str().is_some_and(|path| path.starts_with("inv"));
         if !is_invariant && !rounds.any(agrees) {

@@ -56,12 +56,12 @@ impl Branch {
     }
 
     async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Trouble> {
-        let id = stage.track.begin(step);
         if let Some(past) = stage.past() {
-            return self.judge_step(stage, past, step, id).await;
+            return self.judge_step(stage, past, step, stage.track.begin(step)).await;
         }
         // A loop over steps that never wait must not keep limits and interrupts from being noticed.
         tokio::task::yield_now().await;
+        let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
         self.now.began.seq = stage.live()?.mark();
         if acts(&step.action) {

@@ -41,7 +41,8 @@ impl Branch {
         let told = stage.judged.borrow().len();
         let frame = self.now;
         let done = self.judge(stage, past, step, id).await;
-        let done = done.map_err(|trouble| settled(stage, past, step, frame.same, trouble));
+        let is_same = past.pairs.get(&step.path).is_some_and(|pair| pair.same);
+        let done = done.map_err(|trouble| settled(stage, past, step, is_same, trouble));
         let done = done.map_err(|trouble| trouble.at(&Place::of(step, &stage.scenario)));
         if let Some((_, play)) = past.play_of(&step.path, &rounds)
             && let Some(ended) = &play.ended
