@@ -74,6 +74,9 @@ Exit codes: 0 without errors (there may be warnings), 3 with errors, 4 if a path
     /// Show the events that a run recorded
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(EventsArgs),
+    /// Draw a run that was recorded
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(ReportArgs),
     /// Print the JSON schema of scenario files, for editors
     #[command(after_help = "\
 Example:
@@ -136,6 +139,17 @@ Examples:
   tribunal events RUN_DIR --json | jq .value.hash         an object on each line
 
 Exit codes: 0, 2 if an argument is wrong, 4 if RUN_DIR is no run directory.";
+
+const REPORT_EXAMPLES: &str = "\
+RUN_DIR is what 'tribunal run' names below a failure. A run directory that was
+kept has such a page already: timeline.html.
+
+Examples:
+  tribunal report RUN_DIR --html run.html     a page for a browser
+  tribunal report RUN_DIR --trace run.json    to be opened in ui.perfetto.dev
+
+Exit codes: 0, 2 if an argument is wrong, 4 if RUN_DIR is no run directory or a
+file cannot be written.";
 
 #[derive(Args, Debug)]
 pub struct RunArgs {
@@ -255,6 +269,18 @@ pub struct ReportingArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,
 
+    /// Write results as JUnit XML, for CI servers; - as with --json
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub junit: Option<PathBuf>,
+
+    /// Write the timelines of all scenarios as one page that needs no network; - as with --json
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    /// Write a trace of all scenarios for Perfetto or chrome://tracing; - as with --json
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
+
     /// Show steps, events and output as they come
     #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -307,6 +333,22 @@ pub struct EventsArgs {
     /// One JSON object on each line
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+#[group(id = "what", required = true, multiple = true, args = ["html", "trace"])]
+pub struct ReportArgs {
+    /// A run directory
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub run_dir: PathBuf,
+
+    /// Write the timeline, one file that needs no network; to standard output with -
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+
+    /// Write a trace for Perfetto or chrome://tracing; to standard output with -
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -428,7 +470,6 @@ mod tests {
             &["--flaky", "maybe"],
             &["--keep", "some"],
             &["-v", "-q"],
-            &["--junit", "x.xml"],
             &["--on", "far"],
         ] {
             let words = ["tribunal", "run"].iter().chain(words);

@@ -4,6 +4,8 @@ mod check;
 mod events;
 mod outcome;
 mod recheck;
+mod report;
+mod reports;
 mod run;
 mod simple;
 mod streams;
@@ -21,6 +23,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Check(args) => check::check(&args, streams).map(ExitCode::from),
         Command::Recheck(args) => recheck::recheck(&args, streams).map(ExitCode::from),
         Command::Events(args) => events::events(args, streams).map(ExitCode::from),
+        Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Schema => simple::schema(streams).map(ExitCode::from),
         Command::Sandbox(SandboxCommand::Install { dir }) => {
             simple::install_sandbox(&dir, streams).map(ExitCode::from)

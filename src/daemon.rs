@@ -3,6 +3,7 @@
 //! Decisions live below: [`lifecycle`] says which transitions are legal, [`restart`] what follows a death.
 
 pub mod lifecycle;
+mod merge;
 pub mod restart;
 mod signal;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::merge::merge;
 pub use self::restart::{Backoff, RestartPolicy, RestartRule};
 pub use self::signal::{signal_name, signal_number};
 use crate::event::{Envelope, EventName};

@@ -145,12 +145,28 @@ impl NamePattern {
         }
     }
 
+    /// Whether this may be the name that was meant: it is another one, and close to it.
+    pub fn resembles(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact.as_str() != name && likeness(exact.as_str(), name) >= LIKE,
+            Self::Glob(_) => false,
+        }
+    }
+
     pub fn as_str(&self) -> &str {
         match self {
             Self::Exact(name) => name.as_str(),
             Self::Glob(glob) => glob.as_str(),
         }
     }
+}
+
+/// From this likeness on, a name may be meant by another one.
+const LIKE: f64 = 0.75;
+
+/// How alike two names are, from 0 to 1.
+pub fn likeness(one: &str, other: &str) -> f64 {
+    strsim::jaro_winkler(one, other)
 }
 
 impl fmt::Display for NamePattern {

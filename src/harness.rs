@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::accuser::{Accuser, AccuserBuilder};
-pub use self::client::{Baked, Client, ClientError};
+pub use self::client::{Baked, Client, ClientError, Vote};
 use self::core::Core;
 pub use self::daemon::{Daemon, Grace};
 pub use self::exec::ExecOutput;
@@ -48,6 +48,8 @@ pub enum InitError {
     Port(#[from] crate::host::ports::PortError),
     #[error("the directory {} cannot be made", path.display())]
     Directory { path: std::path::PathBuf, source: std::io::Error },
+    #[error("the file {} cannot be read or written", path.display())]
+    File { path: std::path::PathBuf, source: std::io::Error },
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error("it was not ready")]
@@ -99,13 +101,17 @@ impl Harness {
         options: crate::octez::NodeOptions,
         spec: DaemonSpec,
     ) -> Result<Node, InitError> {
-        self.core.programs.available()?;
         Ok(Node::from_parts(self.create(spec).await?, options))
     }
 
-    /// Whether this run has Octez programs; which of them are there shows when they are spawned.
-    pub fn octez_programs(&self) -> Result<(), ProgramsError> {
-        self.core.programs.available()
+    /// Where an Octez program of this run is, such as `octez-node`.
+    pub fn octez_program(&self, name: &str) -> Result<std::path::PathBuf, ProgramsError> {
+        self.core.programs.find(name)
+    }
+
+    /// Whether the Octez programs of this run are not the sandbox's.
+    pub fn is_octez_real(&self) -> bool {
+        self.core.programs.are_real()
     }
 
     /// Reads what every pipe holds now. Afterwards whatever was written before the call is in the log.
@@ -143,6 +149,11 @@ impl Harness {
     /// `$TMPDIR/tribunal-<id>/<name>/`, made when first asked for and removed with the harness.
     pub fn directory(&self, name: &str) -> Result<std::path::PathBuf, InitError> {
         self.core.directory(name)
+    }
+
+    /// The base directory of a node's client, which knows the keys of the sandbox.
+    pub fn client_directory(&self, node: &str) -> Result<std::path::PathBuf, InitError> {
+        self.core.client_directory(node)
     }
 
     /// The FIFO that the daemon's living incarnation writes to; of one that does not run, the next one's.

@@ -19,6 +19,7 @@ pub mod interrupts;
 pub mod marker;
 pub mod pipe;
 pub mod ports;
+pub mod pressure;
 pub mod process;
 pub mod procfs;
 pub mod program;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use self::append::{Recorder, RecordingFailure};
 pub use self::layout::RunDir;
-pub use self::read::{EnvelopeNote, Note, PlayNote, RecordedRun, What};
+pub use self::read::{EnvelopeNote, Note, PlayNote, RecordedRun, WaitSource, What};
 pub use self::step::{Phase, StepFacts};
 
 /// The run directory cannot be written or read.

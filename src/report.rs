@@ -5,10 +5,16 @@
 //! [`recheck`] `tribunal recheck`. Text carries ANSI colours: the stream it is written to takes them out
 //! where they are not wanted.
 
+pub mod archive;
+pub mod chronicle;
 pub mod events;
 pub mod failure;
 pub mod json;
+pub mod junit;
 pub mod listing;
 pub mod recheck;
+pub mod sink;
 pub mod terminal;
 pub mod text;
+pub mod timeline;
+pub mod trace;

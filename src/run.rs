@@ -2,11 +2,12 @@
 //!
 //! [`select`], [`shard`] and [`times`] choose; [`plan`] decides what is played next and what a result means for the
 //! rest, without playing anything; [`dispatch`] carries that out with a [`Player`]; whoever wants to see it is an
-//! [`Observer`]. A failure is data all the way up: only here it becomes an exit code, and only in `report` text.
+//! [`Observer`], and whoever wants to read what it recorded an [`Archivist`]. A failure is data all the way up: only here it becomes an exit code, and only in `report` text.
 
 pub mod dispatch;
 pub mod exit;
 pub mod expression;
+mod filing;
 pub mod load;
 pub mod plan;
 pub mod player;
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 pub use self::dispatch::play_all;
 pub use self::exit::Exit;
+pub use self::filing::{Archivist, Attempt};
 pub use self::plan::{Flaky, Policy, Unit};
 pub use self::player::Player;
 pub use self::run_dir::Keep;
@@ -157,6 +159,12 @@ pub trait Observer {
 }
 
 impl<T: Observer + ?Sized> Observer for std::rc::Rc<T> {
+    fn notice(&self, notice: Notice<'_>) {
+        (**self).notice(notice);
+    }
+}
+
+impl<T: Observer + ?Sized> Observer for std::sync::Arc<T> {
     fn notice(&self, notice: Notice<'_>) {
         (**self).notice(notice);
     }

@@ -13,6 +13,7 @@ mod globals;
 mod hash;
 mod install;
 mod keys;
+mod lockfile;
 mod node;
 mod operation;
 mod program;
@@ -20,6 +21,7 @@ mod protocol;
 mod rpc_client;
 mod signals;
 mod sink;
+mod upgrades;
 mod wire;
 
 pub use self::install::{InstallError, install};

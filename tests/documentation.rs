@@ -34,9 +34,12 @@ fn the_readmes_scenarios_are_files_that_are_played() {
 /// What differs from run to run is masked: times, process ids, positions, a node's own words.
 fn masked(output: &str) -> String {
     let masks = [
-        (r"(?m)^ {12}\| .*$", "            | …"),
+        (r"(?m)(^ {12}\| .*\n)+", "            | …\n"),
         (r"(?m)^  host .*\n", ""),
-        (r" +\d+\.\d s", " T s"),
+        // Where a line is broken depends on what is masked.
+        (r"\n {12}([^|])", " $1"),
+        (r" +\+?\d+\.\d s", " T s"),
+        (r#""hash":"[^"]*""#, r#""hash":"…""#),
         (r"pid \d+", "pid N"),
         (r"seq \d+", "seq N"),
         (r"\b\d+\s+events\s+searched", "N events searched"),

@@ -226,15 +226,17 @@ fn judge_again(result: &Value, runs: &Path) -> Result<(), Failed> {
 fn compare(path: &Path, stdout: &str, out: &Path) -> Result<(), Failed> {
     let mut text = stdout.replace(&*out.to_string_lossy(), "OUT");
     for (pattern, replacement) in [
-        (r"\n {12}([^| ])", " $1"),
         (r"(?m)^  host .*\n", ""),
-        (r"(?m)^ {12}\| .*NOTICE.*\n", ""),
-        (r#"PATH\s+"[^"]*""#, "PATH …"),
+        (r"(?m)^ {12}\| .*NOTICE.*\n( {12}\|   .*\n)*", ""),
+        // Where a line is broken depends on what is masked.
+        (r"\n {12}([^| +?-])", " $1"),
+        (r"\n {6}\| {5}([^\s^])", " $1"),
+        (r#"PATH "[^"]*""#, "PATH …"),
         (r"(?m)^playing .*\n", ""),
         (r"pid \d+", "pid N"),
         (r"seq \d+", "seq N"),
         (r"\d+(\.\d+)? (s|ms)\b", "N s"),
-        (r"(?m)^  (replay|rerun|events|run|run dir|timeline) .*\n", ""),
+        (r"(?m)^  (replay|rerun|events|run dir|timeline|state) .*\n", ""),
         (r"tribunal-[0-9a-f]{8,}", "tribunal-ID"),
         (r"(?m) +(seed 42)$", "  $1"),
     ] {

@@ -191,7 +191,7 @@ fn a_failure_has_every_field_of_the_contract() {
             "rerun": "tribunal run scenario.yaml --seed 42",
         })
     );
-    assert_eq!(failure["message"], "no such event within 100ms: 1 of that name, none as wanted");
+    assert_eq!(failure["message"], "seen once, but `where` was never true");
 }
 
 #[test]

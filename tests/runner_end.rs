@@ -257,7 +257,7 @@ fn what_only_the_sandbox_can_is_exit_4_elsewhere() {
         let output = command.output().expect("the program runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(code), "{said}");
-        assert_eq!(said.contains("need the sandbox"), code == 4, "{said}");
+        assert_eq!(said.contains("in the sandbox only"), code == 4, "{said}");
     }
 }
 

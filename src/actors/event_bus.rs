@@ -279,6 +279,8 @@ pub(crate) struct Survey {
 #[derive(Clone, Debug, Default)]
 pub struct Surveyed {
     pub daemons: HashMap<DaemonName, SurveyedDaemon>,
+    /// How long ago positions began to be given times.
+    pub age: Duration,
     /// Why recording stopped, if it did: the disk of the run directory is full, as a rule.
     pub recording_failure: Option<String>,
 }
@@ -288,6 +290,8 @@ pub struct SurveyedDaemon {
     pub events: u64,
     pub malformed: u64,
     pub last_event_age: Option<Duration>,
+    pub last_event: Option<EventName>,
+    pub last_malformed: Option<String>,
     pub last_lines: Vec<String>,
     /// Names seen, and how often.
     pub names: HashMap<EventName, u64>,
@@ -303,6 +307,8 @@ impl Handler<Survey> for EventBus {
                 events: tally.events,
                 malformed: tally.malformed,
                 last_event_age: tally.last_event_at.map(|at| at.elapsed()),
+                last_event: tally.last_name().cloned(),
+                last_malformed: tally.last_malformed.clone(),
                 last_lines: tally.last_lines(),
                 names: tally.names().map(|(name, tally)| (name.clone(), tally.count)).collect(),
             };
@@ -310,6 +316,7 @@ impl Handler<Survey> for EventBus {
         });
         let surveyed = Surveyed {
             daemons: daemons.collect(),
+            age: self.started.elapsed(),
             recording_failure: self.recorder.failure().map(ToOwned::to_owned),
         };
         // A caller that no longer wants the answer has dropped its port.

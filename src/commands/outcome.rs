@@ -6,8 +6,12 @@ use std::path::PathBuf;
 
 use tribunal::host::front::FrontError;
 use tribunal::record::RecordError;
+use tribunal::report::archive::ArchiveError;
+use tribunal::report::chronicle::ChronicleError;
 use tribunal::report::events::EventsError;
-use tribunal::report::json::WriteReportError;
+use tribunal::report::sink::WriteReportError;
+use tribunal::report::timeline::TimelineError;
+use tribunal::report::trace::TraceError;
 use tribunal::run::Exit;
 use tribunal::run::run_dir::RunDirError;
 use tribunal::run::select::DiscoverError;
@@ -27,6 +31,16 @@ pub enum CommandError {
     RunDir(#[from] RunDirError),
     #[error(transparent)]
     Report(#[from] WriteReportError),
+    #[error(transparent)]
+    Chronicle(#[from] ChronicleError),
+    #[error(transparent)]
+    Timeline(#[from] TimelineError),
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error("only one report can go to standard output")]
+    OneStandardOutput,
     #[error(transparent)]
     Front(#[from] FrontError),
     #[error("cannot begin the run")]
@@ -50,7 +64,10 @@ impl CommandError {
         match self {
             // The reader has seen enough, as in `| head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
-            Self::Events(EventsError::UnknownDaemon { .. }) => Exit::Usage,
+            Self::Report(error) if error.nobody_reads() => Exit::Passed,
+            Self::Events(EventsError::UnknownDaemon { .. }) | Self::OneStandardOutput => {
+                Exit::Usage
+            }
             _ => Exit::Environment,
         }
     }

@@ -10,19 +10,18 @@ use tokio::sync::mpsc;
 use tribunal::host::descendants;
 use tribunal::host::front::{self, Role};
 use tribunal::host::interrupts::{FrontLink, Interrupts};
-use tribunal::report::json::JsonReport;
 use tribunal::report::listing::listing;
+use tribunal::report::sink::is_stdout;
 use tribunal::report::terminal::{StatusLine, Terminal, Volume};
 use tribunal::run::load::{Read, read};
 use tribunal::run::select::{Selection, discover};
 use tribunal::run::times::Times;
-use tribunal::run::{
-    self, Case, Exit, Flaky, Keep, Options, Policy, RunReport, Seeds, Summary, run_dir, shard,
-};
+use tribunal::run::{self, Case, Exit, Flaky, Keep, Options, Policy, Seeds, run_dir, shard};
 use tribunal::scenario::job::OctezSource;
 
 use super::check::{finding, refusal};
 use super::outcome::CommandError;
+use super::reports::{self, Reports};
 use super::streams::{Streams, both_are_terminals};
 use crate::cli::{self, PlayingArgs, RepetitionArgs, ReportingArgs, RunArgs};
 
@@ -73,26 +72,21 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Ex
     let interrupts = runtime.block_on(listen(front)).map_err(CommandError::Begin)?;
 
     let out = out(&args.reporting);
-    let json = args.reporting.json.as_deref().map(JsonReport::create).transpose()?.map(Rc::new);
+    let reports = Reports::open(&args.reporting)?;
     let cases = match selected(args, &out, streams)? {
         Selected::Cases(cases) => cases,
         Selected::Refused(read, exit) => {
-            if let Some(json) = json {
-                report_refused(&json, &read, exit)?;
-            }
+            let exit = reports.refused(&read, exit, streams);
             return Ok(exit);
         }
     };
     run_dir::prepare(&out)?;
     let options = options(args, out)?;
-    let observer = Rc::new((terminal(&args.reporting, streams), json.clone()));
+    let observer = Rc::new((terminal(&args.reporting, streams), reports.observer()));
     let player = run::player::scenarios();
-    let play = run::play_all(&cases, &options, player, observer, interrupts);
+    let play = run::play_all(&cases, &options, player, observer, reports.archivist(), interrupts);
     let report = runtime.block_on(play);
-    if let Some(json) = json {
-        json.write(&report)?;
-    }
-    Ok(report.exit)
+    Ok(reports.finish(&report, streams))
 }
 
 /// The interrupts of this process, as a channel; it ends with the runtime.
@@ -155,7 +149,7 @@ fn terminal(args: &ReportingArgs, streams: Streams) -> Terminal {
         (_, true) => Volume::Quiet,
         _ => Volume::Normal,
     };
-    let to_stderr = args.json.as_deref() == Some(Path::new("-"));
+    let to_stderr = reports::files(args).any(is_stdout);
     let sink: Box<dyn Write> =
         if to_stderr { Box::new(streams.err()) } else { Box::new(streams.out()) };
     let status = if both_are_terminals() { StatusLine::Drawn } else { StatusLine::Absent };
@@ -228,15 +222,4 @@ fn octez(word: &str) -> Result<OctezSource, CommandError> {
             Ok(OctezSource::Folder(std::path::absolute(&path).unwrap_or(path)))
         }
     }
-}
-
-/// The report of a run in which nothing was played because files are invalid.
-fn report_refused(json: &JsonReport, read: &Read, exit: Exit) -> Result<(), CommandError> {
-    for refused in &read.refused {
-        json.refused(&refused.file, &refused.error.to_string());
-    }
-    let error = u32::try_from(read.refused.len()).unwrap_or(u32::MAX);
-    let summary = Summary { error, not_played: read.cases.len() as u64, ..Summary::default() };
-    json.write(&RunReport { summary, exit })?;
-    Ok(())
 }

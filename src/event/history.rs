@@ -93,22 +93,38 @@ pub struct Missed<'a> {
     pub bound: Option<&'a Bound>,
 }
 
-/// Looks at a batch, up to `until`, for what came nearest.
+/// Looks at a batch, up to `until`, for what came nearest; before the position of the wait, for what came too early.
 pub fn consider(missed: Missed<'_>, miss: &mut Miss, scanned: &Scanned, until: Seq) {
-    let Some((daemon, _)) = missed.sources.get(scanned.source) else {
+    let Some((daemon, cursor)) = missed.sources.get(scanned.source) else {
         return;
     };
     let origin = Origin::of(daemon, scanned);
+    let at_us = scanned.entry.monotonic_us;
     let mut sections = Sections::default();
     for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
         let Ok(content) = &record.content else {
             continue;
         };
-        miss.count(&content.name);
-        if missed.event.matches(content.name.as_str())
-            && let Some(event) = open(&origin, &scanned.batch, content, seq, &mut sections)
-        {
-            miss.consider(&event, missed.bound);
+        let counts = seq >= *cursor;
+        if counts {
+            miss.count(&content.name);
+        } else {
+            miss.name(&content.name);
+        }
+        let is_wanted = missed.event.matches(content.name.as_str());
+        // Names that are only like it matter as long as it has not come itself.
+        let is_like =
+            || counts && miss.same_name == 0 && missed.event.resembles(content.name.as_str());
+        if !is_wanted && !is_like() {
+            continue;
+        }
+        let Some(event) = open(&origin, &scanned.batch, content, seq, &mut sections) else {
+            continue;
+        };
+        match (is_wanted, counts) {
+            (true, true) => miss.consider(&event, missed.bound, at_us),
+            (true, false) => miss.pass_over(&event, missed.bound, *cursor, at_us),
+            (false, _) => miss.consider_similar(&event, missed.bound, at_us),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Tally {
     pub events: u64,
     pub malformed: u64,
     pub last_event_at: Option<Instant>,
+    /// The last line that was no event, shortened, with the reason.
+    pub last_malformed: Option<String>,
     names: HashMap<EventName, NameTally>,
     /// More names came than are counted apart; the absence of one then proves nothing.
     names_overflowed: bool,
@@ -100,6 +102,16 @@ impl Tally {
     /// Names seen and how often, in no order.
     pub fn names(&self) -> impl Iterator<Item = (&EventName, NameTally)> {
         self.names.iter().map(|(name, tally)| (name, *tally))
+    }
+
+    /// The name that was counted last.
+    pub fn last_name(&self) -> Option<&EventName> {
+        self.names.iter().max_by_key(|(_, tally)| tally.last).map(|(name, _)| name)
+    }
+
+    /// The newest incarnation of which there is a record.
+    pub fn incarnation(&self) -> Option<Incarnation> {
+        self.lifecycle.last().map(|record| record.incarnation)
     }
 
     /// Keeps the end of the daemon's output for messages, shortened.

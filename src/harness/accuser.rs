@@ -111,7 +111,9 @@ impl AccuserBuilder {
     /// Makes it known. Nothing runs yet, and the node need not be ready.
     pub async fn create(mut self) -> Result<Accuser, InitError> {
         let name = DaemonName::new(&self.name)?;
-        self.core.programs.available()?;
+        if self.options.binary.is_none() {
+            self.core.programs.find("octez-accuser")?;
+        }
         let base_dir = self.base_dir.take();
         self.options.base_dir = match base_dir {
             Some(path) => path,

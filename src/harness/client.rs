@@ -1,19 +1,22 @@
-//! What `octez-client` and the peer RPCs do in tests: activate, bake, connect.
+//! What `octez-client`, the injection and the peer RPCs do in tests: activate, bake, vote, inject, connect.
+
+mod injection;
+mod parameters;
+mod peers;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use regex::Regex;
-use serde_json::{Value, json};
 
+pub use self::injection::Vote;
 use super::core::SharedCore;
 use super::node::RpcError;
 use super::{ExecOutput, InitError, Node, WaitError};
-use crate::daemon::{CommandLine, DEFAULT_TIMEOUT, ExitStatus};
+use crate::daemon::{CommandLine, DEFAULT_TIMEOUT, DaemonName, ExitStatus};
 use crate::host::exec::ExecError;
 use crate::host::http::Method;
-use crate::octez::{ActivateOptions, BakeOptions};
+use crate::octez::{ActivateOptions, BakeOptions, real};
 
 /// The client of one node; cheap to clone. It has a base directory of its own.
 #[derive(Clone, Debug)]
@@ -35,13 +38,19 @@ pub enum ClientError {
     Failed { command: String, status: ExitStatus, stderr: String },
     #[error("`{command}` said nothing of a block: {stdout:?}")]
     NoBlock { command: String, stdout: String },
+    #[error("{failed}: {hint}")]
+    Parameters { failed: String, hint: String },
+    #[error("the node refused: {text}")]
+    Refused { text: String },
     #[error(transparent)]
     Rpc(#[from] RpcError),
     #[error("the node did not take the block {hash} as its head: it has {head}")]
     NotHead { hash: String, head: String },
-    #[error("{a} and {b} are not connected after {after:?}")]
-    NotConnected { a: String, b: String, after: Duration },
-    #[error("the head was not announced")]
+    #[error("{node} could not be asked about its peers")]
+    Asking { node: DaemonName, source: RpcError },
+    #[error("{a} and {b} are not {wanted} after {after:?}")]
+    Peers { a: String, b: String, wanted: &'static str, after: Duration },
+    #[error("the node did not say who it is")]
     NotAnnounced(#[source] Box<WaitError>),
 }
 
@@ -52,7 +61,7 @@ pub struct Baked {
     pub level: i64,
 }
 
-/// Between two looks at the peers of a node.
+/// Between two looks at the head or the peers of a node.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Client {
@@ -60,9 +69,9 @@ impl Client {
         Self { core, node: node.clone() }
     }
 
-    /// The `--base-dir` of its commands.
+    /// The `--base-dir` of its commands; it knows the keys of the sandbox.
     pub fn base_dir(&self) -> Result<PathBuf, InitError> {
-        self.core.directory(&format!("{}-client", self.node.name()))
+        self.core.client_directory(self.node.name().as_str())
     }
 
     /// Activates the newest protocol with the sandbox's parameters, a year ago; the node is at level 1 then.
@@ -76,12 +85,16 @@ impl Client {
         options: &ActivateOptions,
         within: Duration,
     ) -> Result<String, ClientError> {
-        let base_dir = self.base_dir()?;
-        let parameters = base_dir.join("parameters.json");
-        std::fs::write(&parameters, options.parameters_text())
-            .map_err(|source| InitError::Directory { path: parameters.clone(), source })?;
         let deadline = Instant::now() + within;
-        let hash = self.inject_block(options.args(&parameters), within).await?;
+        let path = self.base_dir()?.join("parameters.json");
+        let known = parameters::find(&self.core.programs, options.protocol())?;
+        let is_complete = known.is_some();
+        std::fs::write(&path, options.parameters_over(known).to_string())
+            .map_err(|source| InitError::File { path: path.clone(), source })?;
+        let args = options.args(&path, SystemTime::now());
+        let hash = self.inject_block(args, deadline).await.map_err(|error| {
+            parameters::explained(error, options, is_complete, &self.core.programs)
+        })?;
         self.wait_until_applied(&hash, true, deadline).await?;
         Ok(hash)
     }
@@ -98,7 +111,7 @@ impl Client {
         within: Duration,
     ) -> Result<Baked, ClientError> {
         let deadline = Instant::now() + within;
-        let hash = self.inject_block(options.args(), within).await?;
+        let hash = self.inject_block(options.args(), deadline).await?;
         let must_be_head = options.parent.is_none();
         let level = self.wait_until_applied(&hash, must_be_head, deadline).await?;
         Ok(Baked { hash, level })
@@ -110,12 +123,12 @@ impl Client {
         args: Vec<String>,
         within: Duration,
     ) -> Result<ExecOutput, ClientError> {
-        self.core.programs.available()?;
+        self.core.programs.find("octez-client")?;
         let globals = ["--endpoint", &self.node.endpoint(), "--base-dir"].map(ToOwned::to_owned);
         let base_dir = self.base_dir()?.to_string_lossy().into_owned();
         let args = globals.into_iter().chain([base_dir]).chain(args).map(Into::into).collect();
-        let command =
-            CommandLine { program: "octez-client".into(), args, ..CommandLine::default() };
+        let env = real::CLIENT_ENVIRONMENT.map(|(name, value)| (name.into(), value.into())).into();
+        let command = CommandLine { program: "octez-client".into(), args, env, cwd: None };
         let output = self.core.exec(command, Vec::new(), within).await;
         output.map_err(|error| ClientError::Exec(Box::new(error)))
     }
@@ -123,35 +136,31 @@ impl Client {
     async fn inject_block(
         &self,
         args: Vec<String>,
-        within: Duration,
+        deadline: Instant,
     ) -> Result<String, ClientError> {
         let command = format!("octez-client {}", args.join(" "));
-        let output = self.run(args, within).await?;
-        let stdout = output.stdout.text();
+        let before = self.head(deadline).await?;
+        let output = self.run(args, left(deadline)).await?;
+        let (stdout, stderr) = (output.stdout.text(), output.stderr.text());
         if output.status != ExitStatus::Code(0) {
-            let stderr = output.stderr.text().trim().to_owned();
+            let stderr = stderr.trim().to_owned();
             return Err(ClientError::Failed { command, status: output.status, stderr });
         }
-        // A bake says `Block B… injected`, an activation `Injected B…` with the beginning of the hash.
-        let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})")
-            .expect("a valid regex");
-        match block.captures(&stdout).and_then(|found| found.get(1)) {
-            Some(hash) => self.full_hash(hash.as_str()).await,
-            None => Err(ClientError::NoBlock { command, stdout }),
+        let printed = printed_block(&stdout).or_else(|| printed_block(&stderr)).unwrap_or_default();
+        if printed.len() == FULL_HASH {
+            return Ok(printed);
         }
-    }
-
-    /// The client may print the beginning of a hash only.
-    async fn full_hash(&self, printed: &str) -> Result<String, ClientError> {
-        if printed.len() == 51 {
-            return Ok(printed.to_owned());
+        // Only the beginning was printed, or nothing that we understand: then it is what the head becomes.
+        loop {
+            let head = self.head(deadline).await?;
+            if head != before && head.starts_with(&printed) {
+                return Ok(head);
+            }
+            if Instant::now() >= deadline {
+                return Err(ClientError::NoBlock { command, stdout });
+            }
+            self.pause().await;
         }
-        let head = self.node.get("/chains/main/blocks/head/hash").await?;
-        let head = head.as_str().unwrap_or_default();
-        if head.starts_with(printed) {
-            return Ok(head.to_owned());
-        }
-        Err(ClientError::NotHead { hash: printed.to_owned(), head: head.to_owned() })
     }
 
     /// A block is announced as head before it can be asked for by other requests, so the requests decide.
@@ -162,21 +171,25 @@ impl Client {
         deadline: Instant,
     ) -> Result<i64, ClientError> {
         loop {
-            let head = self.node.get("/chains/main/blocks/head/hash").await?;
+            let head = self.head(deadline).await?;
             let path = format!("/chains/main/blocks/{hash}/header/shell");
-            let header = self.node.rpc(Method::Get, &path, None).await?;
-            let is_head = head.as_str() == Some(hash);
+            let url = format!("{}{path}", self.node.endpoint());
+            let header = self.core.http(Method::Get, url, None, left(deadline)).await?;
             if let Some(level) = header.body["level"].as_i64()
-                && (is_head || !must_be_head)
+                && (head == hash || !must_be_head)
             {
                 return Ok(level);
             }
             if Instant::now() >= deadline {
-                let head = head.as_str().unwrap_or_default().to_owned();
                 return Err(ClientError::NotHead { hash: hash.to_owned(), head });
             }
             self.pause().await;
         }
+    }
+
+    async fn head(&self, deadline: Instant) -> Result<String, RpcError> {
+        let head = self.node.get_within("/chains/main/blocks/head/hash", left(deadline)).await?;
+        Ok(head.as_str().unwrap_or_default().to_owned())
     }
 
     async fn pause(&self) {
@@ -184,90 +197,43 @@ impl Client {
     }
 }
 
-impl super::Harness {
-    /// Connects every pair of these nodes: each trusts the other, the earlier one dials. Already connected is fine.
-    ///
-    /// Done when both nodes of every pair list each other.
-    pub async fn connect(&self, nodes: &[Node], within: Duration) -> Result<(), ClientError> {
-        for (index, dialer) in nodes.iter().enumerate() {
-            for other in &nodes[index + 1..] {
-                connect_pair(&self.core, dialer, other, within).await?;
-            }
+/// Characters of a whole block hash.
+const FULL_HASH: usize = 51;
+
+/// What a client says of the block it injected, `Block B… injected` of a bake, `Injected B…` of an activation: the hash
+/// or its beginning.
+fn printed_block(said: &str) -> Option<String> {
+    let block = Regex::new(r"\b(?:[Bb]lock|Injected) (B[1-9A-HJ-NP-Za-km-z]{6,50})")
+        .expect("a valid regex");
+    let text = real::unwrapped(said);
+    Some(block.captures(&text)?.get(1)?.as_str().to_owned())
+}
+
+/// What remains of the time of a step; a request is made in any case.
+fn left(deadline: Instant) -> Duration {
+    const LEAST: Duration = Duration::from_millis(100);
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+    Duration::from_millis(u64::try_from(left).unwrap_or(u64::MAX)).max(LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_is_read_from_what_any_client_says() {
+        let hash = "BLXufEq7AzmTEUw3aS7tkhSGHZ2cPU1VKkyywBbBUA2xUFkpPjn";
+        let wrapped = format!(
+            "Nov 23 17:34:55.195 NOTICE │ block\n\
+             Nov 23 17:34:55.195 NOTICE │   {hash} at level 2, round 0 injected\n"
+        );
+        for (said, wanted) in [
+            (format!("Block {hash} injected\n"), Some(hash)),
+            (wrapped, Some(hash)),
+            ("Injected BLXufEq7AzmT\n".to_owned(), Some("BLXufEq7AzmT")),
+            ("Waiting for the node\n".to_owned(), None),
+        ] {
+            assert_eq!(printed_block(&said).as_deref(), wanted, "{said}");
         }
-        Ok(())
     }
-
-    /// Untrusts and kicks: the two nodes are not connected when this is done.
-    pub async fn disconnect(
-        &self,
-        a: &Node,
-        b: &Node,
-        within: Duration,
-    ) -> Result<(), ClientError> {
-        let deadline = Instant::now() + within;
-        for (node, other) in [(a, b), (b, a)] {
-            set_acl(node, other, "open").await?;
-        }
-        let peer = b.wait_for_identity().await.map_err(not_announced)?;
-        let path = format!("/network/connections/{peer}?wait=false");
-        a.rpc(Method::Delete, &path, None).await?;
-        loop {
-            if !is_connected(a, b).await? && !is_connected(b, a).await? {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                return Err(not_connected(a, b, within));
-            }
-            self.core.run(tokio::time::sleep(LOOK_EVERY)).await;
-        }
-    }
-}
-
-async fn connect_pair(
-    core: &SharedCore,
-    dialer: &Node,
-    other: &Node,
-    within: Duration,
-) -> Result<(), ClientError> {
-    let deadline = Instant::now() + within;
-    set_acl(dialer, other, "trust").await?;
-    set_acl(other, dialer, "trust").await?;
-    let core = Arc::clone(core);
-    let path = format!("/network/points/127.0.0.1:{}?timeout=10", other.net_port());
-    let mut dialled = false;
-    loop {
-        if is_connected(dialer, other).await? && is_connected(other, dialer).await? {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(not_connected(dialer, other, within));
-        }
-        // A refusal may mean that the other one is dialling at the same time, or not listening yet.
-        if !dialled {
-            let answer = dialer.rpc(Method::Put, &path, Some(json!({}))).await?;
-            dialled = (200..300).contains(&answer.status);
-        }
-        core.run(tokio::time::sleep(LOOK_EVERY)).await;
-    }
-}
-
-fn not_connected(a: &Node, b: &Node, after: Duration) -> ClientError {
-    ClientError::NotConnected { a: a.name().to_string(), b: b.name().to_string(), after }
-}
-
-fn not_announced(error: WaitError) -> ClientError {
-    ClientError::NotAnnounced(Box::new(error))
-}
-
-async fn set_acl(node: &Node, other: &Node, acl: &str) -> Result<(), ClientError> {
-    let path = format!("/network/points/127.0.0.1:{}", other.net_port());
-    node.rpc(Method::Patch, &path, Some(json!({ "acl": acl }))).await?;
-    Ok(())
-}
-
-async fn is_connected(node: &Node, other: &Node) -> Result<bool, ClientError> {
-    let peer = other.wait_for_identity().await.map_err(not_announced)?;
-    let connections = node.get("/network/connections").await?;
-    let listed = |connection: &Value| connection["peer_id"].as_str() == Some(&*peer);
-    Ok(connections.as_array().is_some_and(|all| all.iter().any(listed)))
 }

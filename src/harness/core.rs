@@ -105,6 +105,24 @@ impl Core {
         Ok(path)
     }
 
+    /// The base directory of a node's client, with the keys of the sandbox in it.
+    pub(super) fn client_directory(&self, node: &str) -> Result<PathBuf, InitError> {
+        let directory = self.directory(&format!("{node}-client"))?;
+        for (name, keys) in crate::octez::wallet() {
+            let path = directory.join(name);
+            // What a test has put there since is not undone.
+            if path.exists() {
+                continue;
+            }
+            // Whole or not at all: another client may read at the same moment.
+            let draft = directory.join(format!("{name}.{:x}", fastrand::u64(..)));
+            std::fs::write(&draft, keys.to_string())
+                .and_then(|()| std::fs::rename(&draft, &path))
+                .map_err(|source| InitError::File { path, source })?;
+        }
+        Ok(directory)
+    }
+
     /// The FIFO of the living incarnation, or of the next one.
     pub(super) fn event_pipe(&self, daemon: &DaemonName) -> PathBuf {
         let daemons = self.lock_daemons();

@@ -11,7 +11,7 @@ use super::core::{Core, SharedCore};
 use super::{Daemon, InitError, WaitError};
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, DaemonSpec, Level, RestartPolicy};
 use crate::host::http::{self, HttpError, Method};
-use crate::octez::{NodeOptions, NodePorts};
+use crate::octez::{NodeOptions, NodePorts, Upgrade};
 
 /// A node; cheap to clone. Everything of a [`Daemon`] is here too.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ impl Node {
         self.get_within(path, DEFAULT_TIMEOUT).await
     }
 
-    async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
+    pub(super) async fn get_within(&self, path: &str, within: Duration) -> Result<Value, RpcError> {
         let url = format!("{}{path}", self.endpoint());
         let RpcAnswer { status, body } = self.core().http(Method::Get, url, None, within).await?;
         if (200..300).contains(&status) {
@@ -241,6 +241,12 @@ impl NodeBuilder {
         self
     }
 
+    /// Another protocol, by its hash, takes over after the block at this level. May be called again for another level.
+    pub fn upgrade(mut self, level: u32, protocol: &str) -> Self {
+        self.options.upgrades.push(Upgrade { level, protocol: protocol.to_owned() });
+        self
+    }
+
     /// Its data directory. Default: a temporary one.
     pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(path.into());
@@ -274,7 +280,9 @@ impl NodeBuilder {
     /// Makes it known. Nothing runs yet.
     pub async fn create(mut self) -> Result<Node, InitError> {
         let name = DaemonName::new(&self.name)?;
-        self.core.programs.available()?;
+        if self.options.binary.is_none() {
+            self.core.programs.find("octez-node")?;
+        }
         let port = |what: &str| self.core.port(&format!("{}.{what}", self.name));
         self.options.ports =
             NodePorts { rpc: port("rpc")?, net: port("net")?, metrics: port("metrics")? };

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::daemon::CommandLine;
+
 /// The programs that a harness can stand in for.
 const NAMES: [&str; 4] = ["octez-node", "octez-accuser", "octez-client", "octez-admin-client"];
 
@@ -20,7 +22,7 @@ pub enum OctezSource {
     Directory(PathBuf),
 }
 
-/// The sandbox's programs are not to be had.
+/// Programs that are not to be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ProgramsError {
     #[error(
@@ -29,6 +31,10 @@ pub enum ProgramsError {
     NoTribunal,
     #[error("TRIBUNAL_BIN names {}, which is no file", path.display())]
     NoSuchFile { path: PathBuf },
+    #[error("there is no program `{program}` in {}", directory.display())]
+    NotInDirectory { program: String, directory: PathBuf },
+    #[error("there is no program `{program}` on the PATH {path:?}")]
+    NotOnPath { program: String, path: OsString },
     #[error("the links to the sandbox cannot be made in {}: {reason}", directory.display())]
     Link { directory: PathBuf, reason: String },
 }
@@ -36,7 +42,9 @@ pub enum ProgramsError {
 /// What was found, resolved once for a run.
 #[derive(Clone, Debug)]
 pub(super) enum Programs {
-    /// This directory stands first in PATH.
+    /// Links to the stand-ins, first in PATH.
+    Sandbox(PathBuf),
+    /// Real ones, first in PATH.
     In(PathBuf),
     OnPath,
     /// Only a run that needs them fails.
@@ -60,27 +68,49 @@ impl Programs {
     fn sandbox(program: Option<&Path>, links: &Path) -> Self {
         let found = program.map_or_else(find_tribunal, |program| Ok(program.to_owned()));
         match found.and_then(|program| link(&program, links)) {
-            Ok(()) => Self::In(links.to_owned()),
+            Ok(()) => Self::Sandbox(links.to_owned()),
             Err(error) => Self::Missing(error),
         }
     }
 
-    pub(super) fn available(&self) -> Result<(), ProgramsError> {
+    /// Where this program is. A folder that lacks it is not made up for by the rest of PATH: the two may not fit.
+    pub(super) fn find(&self, program: &str) -> Result<PathBuf, ProgramsError> {
         match self {
-            Self::In(_) | Self::OnPath => Ok(()),
+            Self::Sandbox(links) => Ok(links.join(program)),
+            Self::In(directory) => {
+                executable(directory, program).ok_or_else(|| ProgramsError::NotInDirectory {
+                    program: program.to_owned(),
+                    directory: directory.clone(),
+                })
+            }
+            Self::OnPath => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                std::env::split_paths(&path).find_map(|folder| executable(&folder, program)).ok_or(
+                    ProgramsError::NotOnPath { program: program.to_owned(), path: path.clone() },
+                )
+            }
             Self::Missing(error) => Err(error.clone()),
         }
     }
 
+    pub(super) fn are_real(&self) -> bool {
+        matches!(self, Self::In(_) | Self::OnPath)
+    }
+
     /// The PATH of everything that the run starts.
     pub(super) fn search_path(&self) -> Option<OsString> {
-        let Self::In(directory) = self else {
+        let (Self::Sandbox(directory) | Self::In(directory)) = self else {
             return None;
         };
         let own = std::env::var_os("PATH").unwrap_or_default();
         let rest = std::env::split_paths(&own).collect::<Vec<_>>();
         std::env::join_paths(std::iter::once(directory.clone()).chain(rest)).ok()
     }
+}
+
+fn executable(directory: &Path, program: &str) -> Option<PathBuf> {
+    let command = CommandLine { program: directory.join(program).into(), ..CommandLine::default() };
+    crate::host::program::find(&command).ok()
 }
 
 /// `TRIBUNAL_BIN`, or this very program if it is `tribunal`, or the one that cargo built beside this test, or the one on

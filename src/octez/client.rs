@@ -6,39 +6,44 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::NEWEST_PROTOCOL;
+use crate::daemon::merge;
 
 /// What `activate` takes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ActivateOptions {
     /// A protocol hash; `None` is the newest.
     pub protocol: Option<String>,
-    /// Merged over the sandbox's parameters.
+    /// Laid over the protocol's parameters, object by object.
     pub parameters: Option<Value>,
-    /// RFC 3339; `None` is a year ago, so that blocks can be baked without waiting for their time.
+    /// RFC 3339, or `now`; `None` is a year ago, so that blocks can be baked without waiting for their time.
     pub timestamp: Option<String>,
 }
 
 impl ActivateOptions {
-    /// The parameters file.
-    pub fn parameters_text(&self) -> String {
-        let mut parameters = sandbox_parameters();
-        if let (Some(into), Some(Value::Object(more))) =
-            (parameters.as_object_mut(), self.parameters.as_ref())
-        {
-            for (key, value) in more {
-                into.insert(key.clone(), value.clone());
-            }
+    /// What the parameters file holds: these over those of the protocol, or over the few that the sandbox needs.
+    pub fn parameters_over(&self, protocol: Option<Value>) -> Value {
+        let mut parameters = protocol.unwrap_or_else(sandbox_parameters);
+        if let Some(more) = &self.parameters {
+            merge(&mut parameters, more);
         }
-        parameters.to_string()
+        parameters
     }
 
-    /// What follows the global options; the file holds [`parameters_text`](Self::parameters_text).
-    pub fn args(&self, parameters: &Path) -> Vec<String> {
+    /// The protocol that is activated.
+    pub fn protocol(&self) -> &str {
+        self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL)
+    }
+
+    /// What follows the global options.
+    pub fn args(&self, parameters: &Path, now: SystemTime) -> Vec<String> {
         const YEAR: Duration = Duration::from_hours(365 * 24);
-        let protocol = self.protocol.as_deref().unwrap_or(NEWEST_PROTOCOL);
-        let timestamp = self.timestamp.clone().unwrap_or_else(|| {
-            humantime::format_rfc3339_seconds(SystemTime::now() - YEAR).to_string()
-        });
+        let protocol = self.protocol();
+        let notation = |time| humantime::format_rfc3339_seconds(time).to_string();
+        let timestamp = match self.timestamp.as_deref() {
+            None => notation(now - YEAR),
+            Some("now") => notation(now),
+            Some(text) => text.to_owned(),
+        };
         let words = ["activate", "protocol", protocol, "with", "fitness", "1", "and", "key"];
         let mut args: Vec<String> = words.map(Into::into).into();
         args.extend(["activator", "and", "parameters"].map(Into::into));
@@ -75,9 +80,10 @@ impl BakeOptions {
         Self { keys: vec![key.to_owned()], ..Self::default() }
     }
 
-    /// Whether only the sandbox's client can do this.
-    pub fn needs_sandbox(&self) -> bool {
-        self.parent.is_some() || self.round.is_some()
+    /// The names of what only the sandbox's client can do and is asked for here.
+    pub fn needs_sandbox(&self) -> Vec<&'static str> {
+        let given = [("parent", self.parent.is_some()), ("round", self.round.is_some())];
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
     }
 
     /// What follows the global options.
@@ -90,6 +96,89 @@ impl BakeOptions {
         }
         if let Some(round) = self.round {
             args.extend(["--round".into(), round.to_string()]);
+        }
+        args
+    }
+}
+
+/// One of the two votes of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VoteKind {
+    Attestation,
+    Preattestation,
+}
+
+impl VoteKind {
+    /// The verb of the client and of scenarios.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Attestation => "attest",
+            Self::Preattestation => "preattest",
+        }
+    }
+}
+
+/// What `attest` and `preattest` take; what is not given is that of the block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VoteOptions {
+    pub kind: VoteKind,
+    /// A key or an alias.
+    pub key: String,
+    /// Whether it is injected also where it conflicts with another vote.
+    pub forced: bool,
+    /// The block that is voted for, by hash or `head~2`; `None` is the head. Like all that follows, only the sandbox's
+    /// client knows it.
+    pub of: Option<String>,
+    pub level: Option<u32>,
+    pub round: Option<u32>,
+    /// `None` is the first slot of the key.
+    pub slot: Option<u16>,
+    /// A payload hash, or a block whose payload is meant.
+    pub payload: Option<String>,
+    /// A block; `None` is the one two below.
+    pub branch: Option<String>,
+}
+
+impl VoteOptions {
+    /// A vote for the head as it is, injected whatever it conflicts with.
+    pub fn new(kind: VoteKind, key: &str) -> Self {
+        Self {
+            kind,
+            key: key.to_owned(),
+            forced: true,
+            of: None,
+            level: None,
+            round: None,
+            slot: None,
+            payload: None,
+            branch: None,
+        }
+    }
+
+    /// The options that only the sandbox's client has, with their values.
+    fn own(&self) -> Vec<(&'static str, String)> {
+        let texts = [("of", &self.of), ("payload", &self.payload), ("branch", &self.branch)];
+        let numbers =
+            [("level", self.level), ("round", self.round), ("slot", self.slot.map(u32::from))];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+        let numbers =
+            numbers.into_iter().filter_map(|(name, number)| Some((name, number?.to_string())));
+        texts.chain(numbers).collect()
+    }
+
+    /// The names of what only the sandbox's client can do and is asked for here.
+    pub fn needs_sandbox(&self) -> Vec<&'static str> {
+        self.own().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// What follows the global options.
+    pub fn args(&self) -> Vec<String> {
+        let mut args: Vec<String> = vec![self.kind.verb().into(), "for".into(), self.key.clone()];
+        if self.forced {
+            args.push("--force".into());
+        }
+        for (name, value) in self.own() {
+            args.extend([format!("--{name}"), value]);
         }
         args
     }

@@ -153,6 +153,7 @@ const STORE: &[&str] = &["node", "store"];
 const CHAIN: &[&str] = &["validator", "chain"];
 const BLOCK: &[&str] = &["validator", "block"];
 const PREVALIDATOR: &[&str] = &["prevalidator"];
+const HANDLER: &[&str] = &["p2p", "connect_handler"];
 
 const NODE: &[KnownEvent] = &[
     event("uri_loaded_from_env.v0", Level::Notice, SINK),
@@ -184,6 +185,7 @@ const NODE: &[KnownEvent] = &[
     event("block_info.v0", Level::Debug, CHAIN),
     event("set_head.v0", Level::Info, STORE),
     event("store_block.v0", Level::Info, STORE),
+    event("update_protocol_table.v0", Level::Notice, STORE),
     event("start_merging_stores.v0", Level::Info, STORE),
     event("end_merging_stores.v0", Level::Info, STORE),
     event("start_cementing_blocks.v0", Level::Info, STORE),
@@ -207,9 +209,9 @@ const NODE: &[KnownEvent] = &[
     event("store_synchronized_on_head.v0", Level::Notice, &["rpc", "process"]),
     event("starting_rpc_server.v0", Level::Notice, &["rpc", "process"]),
     event("rpc_process_started.v0", Level::Info, &["rpc", "process"]),
-    event("new_connection.v0", Level::Info, &["p2p", "pool"]),
-    event("disconnected.v0", Level::Info, &["p2p", "conn"]),
-    event("authenticate_status.v0", Level::Debug, &["p2p", "connect_handler"]),
+    event("new_connection.v0", Level::Info, HANDLER),
+    event("disconnected.v0", Level::Info, HANDLER),
+    event("authenticate_status.v0", Level::Debug, HANDLER),
     event("maintenance_started.v0", Level::Info, &["p2p", "maintenance"]),
     event("maintenance_ended.v0", Level::Info, &["p2p", "maintenance"]),
     event("save_metadata.v0", Level::Info, &["p2p", "pool"]),

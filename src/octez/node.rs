@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::SUCCESS;
+use super::network::{Upgrade, sandbox_with};
 use crate::daemon::{
     CommandLine, DaemonName, DaemonSpec, EventLevels, EventSource, Kind, Level, Preparation,
-    Readiness,
+    Readiness, merge,
 };
 
 /// The ports that a node listens on, all on 127.0.0.1.
@@ -35,6 +36,8 @@ pub struct NodeOptions {
     pub history_mode: Option<String>,
     /// Validate in the node's own process, without an `octez-validator` beside it.
     pub singleprocess: bool,
+    /// Protocol changes to come, which its network has agreed on.
+    pub upgrades: Vec<Upgrade>,
     /// Merged into `config.json` once it has been made.
     pub config: Option<Value>,
     pub events: EventLevels,
@@ -55,6 +58,7 @@ impl NodeOptions {
             peers: Vec::new(),
             history_mode: None,
             singleprocess: true,
+            upgrades: Vec::new(),
             config: None,
             events: EventLevels::default(),
             args: Vec::new(),
@@ -130,8 +134,20 @@ impl NodeOptions {
         Preparation {
             command: self.command(args),
             unless_exists: self.data_dir.join("config.json"),
-            merge: self.config.clone(),
+            merge: self.merged(),
         }
+    }
+
+    /// The network, if it has upgrades, and the user's part, which has the last word.
+    fn merged(&self) -> Option<Value> {
+        if self.upgrades.is_empty() {
+            return self.config.clone();
+        }
+        let mut whole = json!({ "network": sandbox_with(&self.upgrades) });
+        if let Some(config) = &self.config {
+            merge(&mut whole, config);
+        }
+        Some(whole)
     }
 
     /// The arguments with which Tezt runs a node (`tezt/lib_tezos/node.ml`).

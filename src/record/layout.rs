@@ -46,6 +46,11 @@ impl RunDir {
         self.root.join("result.json")
     }
 
+    /// `timeline.html`
+    pub fn timeline(&self) -> PathBuf {
+        self.root.join("timeline.html")
+    }
+
     /// `events/<daemon>.jsonl`
     pub fn events(&self, daemon: &DaemonName) -> PathBuf {
         self.root.join("events").join(format!("{daemon}.jsonl"))

@@ -49,6 +49,20 @@ pub enum What {
         #[serde(flatten)]
         more: serde_json::Map<String, Value>,
     },
+    /// What a step waits for, and from which positions on.
+    Wait {
+        path: String,
+        from: Vec<WaitSource>,
+        event: String,
+        #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+        predicate: Option<String>,
+        /// How many events end it.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        count: u32,
+        /// It is their absence that the step relies on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        never: bool,
+    },
     /// The event that a step had waited for.
     Match { path: String, daemon: DaemonName, event: EventName, seq: Seq, incarnation: Incarnation },
     /// Something that was done to a daemon to see what it makes of it.
@@ -82,6 +96,22 @@ pub struct PlayNote {
     /// Files that it used, each with the name of its copy below `used/`.
     #[serde(default)]
     pub used: Vec<(PathBuf, String)>,
+}
+
+/// A daemon that something is waited for from, and the first position that counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitSource {
+    pub daemon: DaemonName,
+    pub seq: Seq,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// An envelope as it stands in `log.jsonl`: field paths, or nothing for the Octez one.

@@ -1,35 +1,20 @@
 //! `--json`: the results of all scenarios and their summary, in one document.
 
 use std::cell::RefCell;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::sink::{Sink, WriteReportError};
 use crate::run::player::{broken, unplayed};
 use crate::run::{Notice, Observer, Played, RunReport, Summary, Verdict};
 use crate::scenario::result::{FailureKind, ScenarioResult, VERSION};
 
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write the report {}", path.display())]
-pub struct WriteReportError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
 /// Collects what scenarios came to, and writes it at the end.
+#[derive(Debug)]
 pub struct JsonReport {
-    path: PathBuf,
-    sink: RefCell<Box<dyn Write>>,
+    sink: RefCell<Sink>,
     scenarios: RefCell<Vec<Entry>>,
-}
-
-impl std::fmt::Debug for JsonReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JsonReport").field("path", &self.path).finish_non_exhaustive()
-    }
 }
 
 /// A result of the attempt that decided, and what the run knows beyond it.
@@ -51,20 +36,9 @@ struct Document<'a> {
 }
 
 impl JsonReport {
-    /// Opens the file, so that one that cannot be written is known before anything is played; `-` is standard output.
-    pub fn create(path: &Path) -> Result<Self, WriteReportError> {
-        let sink: Box<dyn Write> = if path == Path::new("-") {
-            Box::new(io::stdout())
-        } else {
-            let failed = |source| WriteReportError { path: path.to_owned(), source };
-            Box::new(BufWriter::new(File::create(path).map_err(failed)?))
-        };
-        Ok(Self::new(path, sink))
-    }
-
-    fn new(path: &Path, sink: Box<dyn Write>) -> Self {
-        let scenarios = RefCell::default();
-        Self { path: path.to_owned(), sink: RefCell::new(sink), scenarios }
+    /// A report that goes there.
+    pub fn new(sink: Sink) -> Self {
+        Self { sink: RefCell::new(sink), scenarios: RefCell::default() }
     }
 
     /// Notes a file that cannot be played.
@@ -81,13 +55,10 @@ impl JsonReport {
         let scenarios = self.scenarios.borrow();
         let document =
             Document { version: VERSION, scenarios: &scenarios, summary: &report.summary };
-        let mut sink = self.sink.borrow_mut();
-        let mut write = || {
-            serde_json::to_writer_pretty(&mut *sink, &document)?;
-            sink.write_all(b"\n")?;
-            sink.flush()
-        };
-        write().map_err(|source: io::Error| WriteReportError { path: self.path.clone(), source })
+        self.sink.borrow_mut().write(|out| {
+            serde_json::to_writer_pretty(&mut *out, &document)?;
+            out.write_all(b"\n")
+        })
     }
 }
 
@@ -118,7 +89,7 @@ mod tests {
     fn the_document_has_one_object_for_each_verdict() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join("report.json");
-        let report = JsonReport::create(&path).expect("writable");
+        let report = JsonReport::new(Sink::create(&path).expect("writable"));
         let case = Case {
             file: "a.yaml".into(),
             name: "a".to_owned(),
@@ -152,11 +123,5 @@ mod tests {
         let summary = json!({"passed": 0, "failed": 0, "flaky": 1, "error": 0, "interrupted": 0,
                              "not_played": 0, "duration_s": 1.25});
         assert_eq!(document["summary"], summary);
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_written_is_known_at_once() {
-        let error = JsonReport::create(Path::new("/nowhere/report.json")).expect_err("no folder");
-        assert_eq!(error.to_string(), "cannot write the report /nowhere/report.json");
     }
 }

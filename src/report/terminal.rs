@@ -10,7 +10,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::failure::{self, Surroundings};
-use super::text::{BAD, DAEMONS, DIM, GOOD, ODD, STRONG, duration, harmless, styled};
+use super::text::{BAD, DAEMONS, DIM, GOOD, ODD, STRONG, duration, harmless, labelled, styled};
 use crate::run::{
     Case, Interrupt, Notice, Observer, Options, Played, RunReport, Summary, Unit, Verdict,
 };
@@ -141,17 +141,12 @@ impl Terminal {
         let mut text = String::new();
         let warnings = if self.volume == Volume::Quiet { &[] } else { &played.result.warnings[..] };
         for warning in warnings {
-            let warning = harmless(warning);
-            writeln!(text, "  {} {warning}", styled(ODD, "warning:"))
-                .expect("a string takes all text");
+            text.push_str(&labelled("warning", ODD, &harmless(warning)));
         }
         if played.result.outcome != Outcome::Passed && played.result.failure.is_some() {
             let source = source(Path::new(&played.result.file));
-            let surroundings = Surroundings {
-                source: source.as_deref(),
-                run_dir: played.run_dir.as_deref(),
-                cpu_pressure: cpu_pressure(),
-            };
+            let surroundings =
+                Surroundings { source: source.as_deref(), run_dir: played.run_dir.as_deref() };
             text.push_str(&failure::block(&played.result, surroundings));
             text.push('\n');
         }
@@ -313,13 +308,6 @@ fn source(file: &Path) -> Option<String> {
         return None;
     }
     Some(String::from_utf8_lossy(&std::fs::read(file).ok()?).into_owned())
-}
-
-/// From `/proc/pressure/cpu` (Linux, Documentation/accounting/psi.rst), where the kernel has it.
-fn cpu_pressure() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/pressure/cpu").ok()?;
-    let some = text.lines().find(|line| line.starts_with("some "))?;
-    some.split_whitespace().find_map(|field| field.strip_prefix("avg60=")?.parse().ok())
 }
 
 #[cfg(test)]

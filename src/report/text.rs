@@ -39,14 +39,22 @@ pub fn styled(style: Style, text: impl Display) -> impl Display {
     Styled(style, text)
 }
 
+/// Where text beside a label begins.
+pub const INDENT: usize = 12;
+
 /// `label     text`, wrapped to [`WIDTH`] with the text's lines below each other. The label is not styled yet: its length
 /// counts.
 pub fn labelled(label: &str, style: Style, text: &str) -> String {
-    const COLUMN: usize = 10;
-    let indent = format!("{:COLUMN$}  ", "");
-    let gap = COLUMN.saturating_sub(label.chars().count() + 2).max(1);
-    let lines = wrapped(text, WIDTH - COLUMN - 2).join(&format!("\n{indent}"));
-    format!("  {}{:gap$}  {lines}\n", styled(style, label), "")
+    let indent = format!("{:INDENT$}", "");
+    let gap = INDENT.saturating_sub(label.chars().count() + 2).max(2);
+    // A long label leaves less room on the first line, which is then broken as if it had none.
+    let lines = wrapped(text, WIDTH - INDENT);
+    let too_long = label.chars().count() + 2 + gap > INDENT
+        && lines
+            .first()
+            .is_some_and(|first| label.chars().count() + 2 + gap + first.chars().count() > WIDTH);
+    let first = if too_long { format!("\n{indent}") } else { format!("{:gap$}", "") };
+    format!("  {}{first}{}\n", styled(style, label), lines.join(&format!("\n{indent}")))
 }
 
 /// The text in lines of at most `width` characters, broken at blanks; a longer word has a line of its own.
@@ -64,6 +72,46 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// JSON for people: a blank after each comma, where it can be wrapped, and of long strings, such as hashes, the beginning.
+/// It need not be complete.
+pub fn readable(json: &str) -> String {
+    const LONG: usize = 24;
+    const KEPT: usize = 12;
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find(['"', ',']) {
+        let (before, here) = rest.split_at(at);
+        text.push_str(before);
+        if here.starts_with(',') {
+            text.push_str(", ");
+            rest = &here[1..];
+            continue;
+        }
+        let length = string_length(here);
+        let (string, after) = here.split_at(length);
+        if string.chars().count() > LONG && string.ends_with('"') {
+            text.extend(string.chars().take(1 + KEPT));
+            text.push_str("…\"");
+        } else {
+            text.push_str(string);
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    text
+}
+
+/// Bytes of the string at the beginning of this, quotes and all; all of it if the string does not end.
+fn string_length(json: &str) -> usize {
+    let mut escaped = true;
+    let end = json.bytes().position(|byte| {
+        let is_end = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 1)
 }
 
 /// What a daemon wrote, without escape sequences and control characters: it must not move our cursor.
@@ -94,8 +142,26 @@ mod tests {
                         \u{20}           fault #1); last event 0.4 s ago\n";
         assert_eq!(block, expected);
         let long = labelled("a-very-long-daemon-name", Style::new(), "alive");
-        assert_eq!(long, "  a-very-long-daemon-name   alive\n");
+        assert_eq!(long, "  a-very-long-daemon-name  alive\n");
         assert_eq!(labelled("empty", Style::new(), ""), "  empty     \n");
+        for label in ["a", "four", "twelve-chars", &"long".repeat(30)] {
+            let block = labelled(label, Style::new(), &"word ".repeat(60));
+            let over = |line: &&str| line.chars().count() > WIDTH && !line.contains("longlong");
+            assert_eq!(block.lines().find(over), None, "{block}");
+        }
+    }
+
+    #[test]
+    fn a_payload_can_be_broken_after_its_commas_but_not_within_its_strings() {
+        let json = r#"{"a":[1,2],"b":"x,\",y","c":","}"#;
+        assert_eq!(readable(json), r#"{"a":[1, 2], "b":"x,\",y", "c":","}"#);
+        let hash = r#"{"hash":"BMXvZ91k89SBGKuDRTEpNZd5DwLMBs4ZuDnMVkRuCPCx5mumwKU","level":4}"#;
+        assert_eq!(readable(hash), r#"{"hash":"BMXvZ91k89SB…", "level":4}"#);
+        for cut in
+            [r#"{"cut":"in the mid"#, r#"{"cut":"é\"#, "\"", "\"\\", "", ",", "plain", "{\"a\":\""]
+        {
+            assert_eq!(readable(cut).replace(", ", ","), cut);
+        }
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet, LocalSet};
 use tokio::time::Instant as Deadline;
 
+use super::filing::{Archivist, Filed, Filing};
 use super::plan::{Plan, Settled, Unit};
 use super::player::{broken, unplayed};
 use super::run_dir;
@@ -17,22 +19,24 @@ use super::{
     Case, Exit, Interrupt, Notice, Observer, Options, Played, Player, RunReport, Summary, Verdict,
 };
 
+use crate::cause;
 use crate::scenario::job::{Cancellation, Canceller, Job, Listener, Progress, Urgency};
 use crate::scenario::result::{FailureKind, Outcome, ScenarioResult};
 
 /// Plays all cases as the options say, and returns when nothing is being played any more.
 ///
 /// Needs a current-thread runtime with time enabled. A panic of the player is a result of its own (exit code 70) and ends
-/// no other play. When `interrupts` is closed, none can come any more.
+/// no other play. The archivist sees each run directory before it may be removed. When `interrupts` is closed, none can come any more.
 pub async fn play_all(
     cases: &[Case],
     options: &Options,
     player: Rc<dyn Player>,
     observer: Rc<dyn Observer>,
+    archivist: Arc<dyn Archivist>,
     interrupts: mpsc::UnboundedReceiver<Interrupt>,
 ) -> RunReport {
-    let local = LocalSet::new();
-    local.run_until(Session::new(cases, options, player, observer).run(interrupts)).await
+    let session = Session::new(cases, options, player, observer, archivist);
+    LocalSet::new().run_until(session.run(interrupts)).await
 }
 
 struct Session<'a> {
@@ -40,10 +44,12 @@ struct Session<'a> {
     options: &'a Options,
     player: Rc<dyn Player>,
     observer: Rc<dyn Observer>,
+    archivist: Arc<dyn Archivist>,
     plan: Plan,
     canceller: Canceller,
     cancellation: Cancellation,
-    plays: JoinSet<ScenarioResult>,
+    /// Plays, and the filing of what they left.
+    plays: JoinSet<Done>,
     running: HashMap<Id, Begun>,
     /// What failed and is to be tried again.
     retried: HashMap<Unit, Played>,
@@ -54,9 +60,17 @@ struct Session<'a> {
     told_now: Option<Deadline>,
 }
 
+/// What a task came to.
+enum Done {
+    Played(ScenarioResult),
+    Filed(Filed),
+}
+
 /// A unit that was begun.
 struct Begun {
     unit: Unit,
+    /// It is over, and this is being done with what it left.
+    filing: Option<Filing>,
     /// The result if the play itself brings none.
     base: ScenarioResult,
     run_dir: PathBuf,
@@ -69,6 +83,7 @@ impl<'a> Session<'a> {
         options: &'a Options,
         player: Rc<dyn Player>,
         observer: Rc<dyn Observer>,
+        archivist: Arc<dyn Archivist>,
     ) -> Self {
         let (canceller, cancellation) = Canceller::new();
         Self {
@@ -76,6 +91,7 @@ impl<'a> Session<'a> {
             options,
             player,
             observer,
+            archivist,
             plan: Plan::new(cases.len(), options.policy),
             canceller,
             cancellation,
@@ -132,7 +148,7 @@ impl<'a> Session<'a> {
         let run_dir = match run_dir::create(&self.options.out, &name) {
             Ok(run_dir) => run_dir,
             Err(error) => {
-                let result = broken(base, FailureKind::Environment, with_cause(&error));
+                let result = broken(base, FailureKind::Environment, cause::chain(&error));
                 return self.settle(unit, result, None);
             }
         };
@@ -152,20 +168,42 @@ impl<'a> Session<'a> {
         };
         let player = Rc::clone(&self.player);
         let follower = Follower { observer: Rc::clone(&self.observer), unit, case: case.clone() };
-        let play = async move { player.play(&job, &follower).await };
+        let play = async move { Done::Played(player.play(&job, &follower).await) };
         let handle = self.plays.spawn_local(play);
-        self.running.insert(handle.id(), Begun { unit, base, run_dir, since: Instant::now() });
+        self.running.insert(
+            handle.id(),
+            Begun { unit, filing: None, base, run_dir, since: Instant::now() },
+        );
     }
 
-    fn joined(&mut self, joined: Result<(Id, ScenarioResult), JoinError>) {
+    fn joined(&mut self, joined: Result<(Id, Done), JoinError>) {
         let (id, outcome) = match joined {
-            Ok((id, result)) => (id, Ok(result)),
+            Ok((id, done)) => (id, Ok(done)),
             Err(error) => (error.id(), Err(error)),
         };
         let begun = self.running.remove(&id).expect("every task is entered when it is spawned");
-        let mut result = outcome.unwrap_or_else(|error| begun.in_place_of_a_result(error));
+        match (outcome, begun.filing.clone()) {
+            (Ok(Done::Played(result)), _) => self.file(begun, result),
+            (Ok(Done::Filed(filed)), _) => self.filed(&begun, filed),
+            (Err(error), None) => {
+                let result = begun.in_place_of_a_result(error);
+                self.file(begun, result);
+            }
+            // It was dropped before it began, or whoever looked at it panicked: only the picture is lost.
+            (Err(error), Some(filing)) => {
+                let mut filing = Filing { archivist: Arc::new(()), ..filing };
+                if error.is_panic() {
+                    filing.result = begun.in_place_of_a_result(error);
+                }
+                self.filed(&begun, filing.carry_out());
+            }
+        }
+    }
+
+    /// Deals with what a play left, on a thread that may take its time, unless there is none.
+    fn file(&mut self, mut begun: Begun, mut result: ScenarioResult) {
+        let case = &self.cases[begun.unit.case];
         if let Some(failure) = &mut result.failure {
-            let case = &self.cases[begun.unit.case];
             failure
                 .rerun
                 .get_or_insert_with(|| super::rerun::command(case, result.seed, self.options));
@@ -174,21 +212,28 @@ impl<'a> Session<'a> {
                 failure.replay.get_or_insert_with(|| super::rerun::recheck(&begun.run_dir));
             }
         }
-        if let Err(error) = run_dir::write_result(&begun.run_dir, &result) {
+        let hurried = self.told_now.is_some();
+        let filing = Filing {
+            unit: begun.unit,
+            case: case.clone(),
+            result,
+            run_dir: begun.run_dir.clone(),
+            keep: self.options.keep,
+            archivist: if hurried { Arc::new(()) } else { Arc::clone(&self.archivist) },
+        };
+        if hurried {
+            return self.filed(&begun, filing.carry_out());
+        }
+        begun.filing = Some(filing.clone());
+        let handle = self.plays.spawn_blocking(move || Done::Filed(filing.carry_out()));
+        self.running.insert(handle.id(), begun);
+    }
+
+    fn filed(&mut self, begun: &Begun, filed: Filed) {
+        if filed.incomplete {
             self.exit = self.exit.and(Exit::Environment);
-            if result.outcome == Outcome::Passed {
-                result = broken(result, FailureKind::Environment, with_cause(&error));
-            } else {
-                result.warnings.push(with_cause(&error));
-            }
         }
-        if self.options.keep.keeps(result.outcome) {
-            return self.settle(begun.unit, result, Some(begun.run_dir));
-        }
-        if let Err(error) = run_dir::remove(&begun.run_dir) {
-            result.warnings.push(with_cause(&error));
-        }
-        self.settle(begun.unit, result, None);
+        self.settle(begun.unit, filed.result, filed.run_dir);
     }
 
     /// Counts a result, decides what follows from it and tells the observer.
@@ -242,7 +287,7 @@ impl<'a> Session<'a> {
         }
         if let Err(error) = self.times.merge_into(&self.options.out) {
             // Only the balance of a later run depends on it.
-            tracing::warn!(error = with_cause(&error), "times are not recorded");
+            tracing::warn!(error = cause::chain(&error), "times are not recorded");
         }
         self.summary.not_played = self.plan.not_played();
         self.summary.duration_s = round_ms(began.elapsed().as_secs_f64());
@@ -297,11 +342,6 @@ impl Listener for Follower {
         let Self { observer, unit, case } = self;
         observer.notice(Notice::PlayProgressed { unit: *unit, case, progress });
     }
-}
-
-fn with_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn round_ms(seconds: f64) -> f64 {

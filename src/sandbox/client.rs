@@ -26,6 +26,8 @@ pub enum ClientError {
     #[error(transparent)]
     Usage(#[from] super::globals::UsageError),
     #[error(transparent)]
+    Globals(#[from] super::globals::GlobalsError),
+    #[error(transparent)]
     Rpc(#[from] RpcError),
     #[error("no public key hash alias named {name}")]
     UnknownKey { name: String },

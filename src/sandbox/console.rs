@@ -17,5 +17,10 @@ pub fn err(line: &str) {
 
 /// An error as Octez's clients end with it: a heading and the text, indented.
 pub fn failure(heading: &str, text: &str) {
-    err(&format!("{heading}:\n  {}", text.replace('\n', "\n  ")));
+    err(&headed(heading, text));
+}
+
+/// The text of an error under its heading.
+pub fn headed(heading: &str, text: &str) -> String {
+    format!("{heading}:\n  {}", text.replace('\n', "\n  "))
 }

@@ -27,6 +27,15 @@ pub enum Request<'a> {
     Command(Globals, &'a [String]),
 }
 
+/// Why the options are of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GlobalsError {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error("Specified --base-dir does not exist. Please create the directory and try again.")]
+    NoBaseDir,
+}
+
 /// A command line that cannot be obeyed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -75,7 +84,7 @@ const WITH_VALUE: &[&str] = &[
 ];
 
 /// Reads the options up to the command.
-pub fn parse(args: &[String]) -> Result<Request<'_>, UsageError> {
+pub fn parse(args: &[String]) -> Result<Request<'_>, GlobalsError> {
     let mut given = Given::default();
     let mut rest = args;
     while let [option, after @ ..] = rest {
@@ -86,16 +95,16 @@ pub fn parse(args: &[String]) -> Result<Request<'_>, UsageError> {
         match option.as_str() {
             "--version" => return Ok(Request::Version),
             "--help" | "-h" => return Ok(Request::Help),
-            "-S" | "--tls" => return Err(UsageError("the sandbox has no TLS".to_owned())),
+            "-S" | "--tls" => return Err(UsageError("the sandbox has no TLS".to_owned()).into()),
             flag if FLAGS.contains(&flag) => {}
             valued if WITH_VALUE.contains(&valued) => {
                 let [value, after @ ..] = rest else {
-                    return Err(UsageError(format!("Missing argument for option {option}")));
+                    return Err(UsageError(format!("Missing argument for option {option}")).into());
                 };
                 rest = after;
                 given.set(valued, value)?;
             }
-            _ => return Err(UsageError(format!("Unexpected option {option}"))),
+            _ => return Err(UsageError(format!("Unexpected option {option}")).into()),
         }
     }
     Ok(Request::Command(given.globals()?, rest))
@@ -113,7 +122,7 @@ struct Given {
 }
 
 impl Given {
-    fn set(&mut self, option: &str, value: &str) -> Result<(), UsageError> {
+    fn set(&mut self, option: &str, value: &str) -> Result<(), GlobalsError> {
         match option {
             "-E" | "--endpoint" => self.endpoint = Some(endpoint(value)?),
             "-A" | "--addr" => self.addr = Some(value.to_owned()),
@@ -126,9 +135,8 @@ impl Given {
             "-b" | "--block" => self.block = Some(value.to_owned()),
             "-p" | "--protocol" => self.protocol = Some(value.to_owned()),
             "-m" | "--media-type" if !["json", "binary", "any"].contains(&value) => {
-                return Err(UsageError(format!(
-                    "{value} is not a media type: json, binary or any"
-                )));
+                let text = format!("{value} is not a media type: json, binary or any");
+                return Err(UsageError(text).into());
             }
             _ => {}
         }
@@ -161,13 +169,9 @@ fn endpoint(text: &str) -> Result<Endpoint, UsageError> {
     Endpoint::parse(text).map_err(|error| UsageError(error.to_string()))
 }
 
-fn existing(base_dir: &str) -> Result<PathBuf, UsageError> {
+fn existing(base_dir: &str) -> Result<PathBuf, GlobalsError> {
     let path = PathBuf::from(base_dir);
-    if path.is_dir() {
-        return Ok(path);
-    }
-    let text = "Specified --base-dir does not exist. Please create the directory and try again.";
-    Err(UsageError(text.to_owned()))
+    if path.is_dir() { Ok(path) } else { Err(GlobalsError::NoBaseDir) }
 }
 
 fn default_base_dir() -> PathBuf {

@@ -16,6 +16,11 @@ pub const ACTIVE: [Protocol; 2] = [
     Protocol { hash: "ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK", name: "alpha" },
 ];
 
+/// Whether no daemon runs under this protocol any more; of the sandbox's, under none before the first activation.
+pub fn is_frozen(hash: &str) -> bool {
+    hash == GENESIS
+}
+
 impl Protocol {
     /// The protocol with this hash, if there is a daemon for it.
     pub fn of_hash(hash: &str) -> Option<Self> {

@@ -12,10 +12,14 @@ use std::{fmt, io};
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
+use super::sink::Sink;
+
 /// Asks one node; each request has a connection of its own. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct RpcClient {
     endpoint: std::sync::Arc<Endpoint>,
+    /// Where it is told that a gateway found no node; with it, such a request is made again.
+    reports: Option<Sink>,
 }
 
 /// What was asked, for errors to name.

@@ -19,12 +19,21 @@ pub const EXIT_FORCED: u8 = 255;
 /// For so long, a repeated signal is taken for the same one.
 const FORCE_AFTER: Duration = Duration::from_secs(1);
 
+/// How many times a program is wrapped in `lwt-exit`: each wrapper hears the signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrappers {
+    One,
+    /// The accuser: its agnostic part wraps what is wrapped already.
+    Two,
+}
+
 /// Runs `main` on a runtime of its own and gives its exit code, or the code of a signal.
 ///
 /// At a signal `clean_up` begins, and `main` goes on beside it, so that an event half-written to a full pipe is not cut off;
 /// what `main` then returns no longer counts. `exe` is how the program calls itself on stderr.
 pub fn supervise(
     exe: &str,
+    wrappers: Wrappers,
     main: impl Future<Output = u8>,
     clean_up: impl AsyncFnOnce(),
 ) -> ExitCode {
@@ -32,7 +41,7 @@ pub fn supervise(
         Ok(runtime) => runtime,
         Err(error) => return uncaught(exe, &error),
     };
-    let code = runtime.block_on(run(exe, main, clean_up));
+    let code = runtime.block_on(run(exe, wrappers, main, clean_up));
     // A thread may still be waiting for the reader of a FIFO; nothing is lost with it.
     runtime.shutdown_background();
     match code {
@@ -49,6 +58,7 @@ fn uncaught(exe: &str, error: &io::Error) -> ExitCode {
 
 async fn run(
     exe: &str,
+    wrappers: Wrappers,
     main: impl Future<Output = u8>,
     clean_up: impl AsyncFnOnce(),
 ) -> io::Result<u8> {
@@ -61,6 +71,9 @@ async fn run(
         code = &mut main => return Ok(code),
     };
     err(&format!("({exe}) {name}: triggering shutdown."));
+    if wrappers == Wrappers::Two {
+        err(&format!("({exe}) {name}: already in shutdown."));
+    }
     let patience = Instant::now() + FORCE_AFTER;
     let mut cleaning = pin!(clean_up());
     let (mut main_ended, mut hinted) = (false, false);

@@ -5,9 +5,10 @@
 //! in as many writes as it takes, while the others wait. A pipe that nobody drains stalls whoever emits.
 //!
 //! [`config`] reads the variable, [`filter`] decides which event goes where, [`mod@line`] renders it, [`target`] opens and
-//! writes, [`text`] words the user's log, [`emit`] ties them together.
+//! writes, [`daily`] changes files at midnight, [`text`] words the user's log, [`emit`] ties them together.
 
 pub mod config;
+pub mod daily;
 pub mod emit;
 pub mod filter;
 pub mod line;

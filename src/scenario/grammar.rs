@@ -15,10 +15,10 @@ mod steps;
 pub(crate) use self::control::{FOR, REPEAT, USE};
 pub(crate) use self::daemons::{
     ACCUSER, ANY_DAEMON, BACKOFF, DEFAULTS, ENVELOPE, EVENT_LEVELS, NODE, PROCESS, READY, RESTART,
-    WITH_ACCUSER, WITH_NODE, WITH_PROCESS,
+    UPGRADE, WITH_ACCUSER, WITH_NODE, WITH_PROCESS,
 };
 pub(crate) use self::events::{EXITED, EXPECT, INVARIANT, INVARIANT_NEVER, NEVER, UNTIL};
-pub(crate) use self::octez::{ACTIVATE, BAKE, EXEC, PEERS, REACH, RPC};
+pub(crate) use self::octez::{ACTIVATE, ATTEST, BAKE, EXEC, INJECT, PEERS, PREATTEST, REACH, RPC};
 pub(crate) use self::scenario::SCENARIO;
 pub(crate) use self::steps::{LIFECYCLE, PAUSE, SIGNAL, STEP};
 

@@ -13,11 +13,12 @@ use serde_json::Value;
 
 pub use self::daemon::{
     AccuserSettings, BackoffSettings, DaemonDeclaration, EnvelopeSettings, EventsFrom,
-    NodeSettings, ProcessSettings, ReadyWhen, RestartSettings, Settings,
+    NodeSettings, ProcessSettings, ReadyWhen, RestartSettings, Settings, UpgradeSetting,
 };
 pub use self::step::{
     Act, Action, Activate, Assignment, Bake, ConnectPeers, EventPattern, Exec, ExitWanted, Exited,
-    Expect, For, Lifecycle, Never, Output, Reach, Repeat, Rpc, Since, Step, Until, Use,
+    Expect, For, Inject, Lifecycle, Never, Output, Reach, Repeat, Rpc, Since, Step, Until, Use,
+    Vote,
 };
 use super::source::{Source, Span};
 use crate::predicate::{Expression, Predicate};

@@ -11,8 +11,10 @@
 mod absence;
 mod branch;
 mod builtins;
+mod chain;
 mod cursors;
 mod events;
+mod evidence;
 mod judgement;
 mod lifecycle;
 mod live;
@@ -120,7 +122,7 @@ async fn run(stage: &Stage<'_>) -> Ended {
         Ok(ended) => ended,
         Err(trouble) => {
             let survey = stage.survey().await;
-            Ended::InTrouble(judgement::explained(stage, trouble, &survey))
+            Ended::InTrouble(evidence::explained(stage, trouble, &survey))
         }
     };
     stage.track.cancel_running();

@@ -3,7 +3,13 @@
 //! Field names and words are a contract with whoever reads these files. Fields may be added, none renamed; a reader
 //! here ignores what it does not know. Times are seconds, `*_s` counted from the start of the play.
 
+mod evidence;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::evidence::{
+    By, ClauseTruth, ClauseValue, DaemonState, HostPressure, Nearest, PassedOver, SeenName,
+};
 
 /// The version that [`ScenarioResult::version`] carries.
 pub const VERSION: u32 = 1;
@@ -116,6 +122,12 @@ pub struct IncarnationResult {
     pub exit: Option<Exit>,
     #[serde(default)]
     pub cause: Option<Cause>,
+    /// The step that ended it, where one did.
+    #[serde(default)]
+    pub by: Option<By>,
+    /// Its restart policy answered its end with the next incarnation.
+    #[serde(default)]
+    pub restarted: bool,
 }
 
 /// As `wait` told it: one of the two is set.
@@ -148,6 +160,9 @@ pub struct FaultResult {
     pub delayed_s: f64,
     /// Whether it struck a live daemon.
     pub hit: bool,
+    /// The step that it was.
+    #[serde(default)]
+    pub by: Option<By>,
 }
 
 /// The first failure of a play, with all that explains it.
@@ -170,10 +185,22 @@ pub struct Failure {
     /// What came nearest, the nearest first.
     #[serde(default)]
     pub nearest: Vec<Nearest>,
+    /// Names that were seen and are close to the wanted one, the closest first.
     #[serde(default)]
     pub did_you_mean: Vec<String>,
+    /// Events of the wanted name that came too early to count, by incarnation.
+    #[serde(default)]
+    pub passed_over: Vec<PassedOver>,
+    /// Names that were seen of what was waited for, those of `did_you_mean` first, then the most frequent.
+    #[serde(default)]
+    pub names_seen: Vec<SeenName>,
     #[serde(default)]
     pub daemon_state: Option<DaemonState>,
+    /// Other daemons that explain something: dead ones, and those that the first one needs.
+    #[serde(default)]
+    pub others: Vec<DaemonState>,
+    #[serde(default)]
+    pub host: Option<HostPressure>,
     /// The command that checks the recorded run again.
     #[serde(default)]
     pub replay: Option<String>,
@@ -195,7 +222,11 @@ impl Failure {
             searched: None,
             nearest: Vec::new(),
             did_you_mean: Vec::new(),
+            passed_over: Vec::new(),
+            names_seen: Vec::new(),
             daemon_state: None,
+            others: Vec::new(),
+            host: None,
             replay: None,
             rerun: None,
         }
@@ -256,30 +287,6 @@ pub struct Searched {
     pub events: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nearest {
-    pub seq: u64,
-    pub event: String,
-    pub clauses_true: u32,
-    pub clauses: u32,
-    pub explanation: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DaemonState {
-    /// Empty in results that were written before it was.
-    #[serde(default)]
-    pub name: String,
-    pub alive: bool,
-    pub incarnation: u32,
-    /// `None` if it has said nothing yet.
-    #[serde(default)]
-    pub last_event_age_s: Option<f64>,
-    /// The last lines of its standard output and error.
-    #[serde(default)]
-    pub last_lines: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -318,16 +325,28 @@ mod tests {
                        "match": {"daemon": "accuser", "event": "daemon_start.v0", "seq": 31, "incarnation": 2}}],
             "daemons": [{"name": "accuser", "kind": "octez-accuser", "host": "local", "events": 120, "malformed": 0,
                          "incarnations": [{"number": 1, "pid": 4711, "started_s": 0.1, "exited_s": 2.0,
-                                           "exit": {"code": null, "signal": 9}, "cause": "crash"}]}],
-            "faults": [{"number": 1, "kind": "crash", "target": "accuser", "at_s": 2.0, "delayed_s": 0.0, "hit": true}],
+                                           "exit": {"code": null, "signal": 9}, "cause": "crash",
+                                           "by": {"step": "steps[2]", "line": 16}, "restarted": true}]}],
+            "faults": [{"number": 1, "kind": "crash", "target": "accuser", "at_s": 2.0, "delayed_s": 0.0, "hit": true,
+                        "by": {"step": "steps[2]", "line": 16}}],
             "warnings": ["…"],
             "failure": {"step": "steps[3]", "kind": "timed-out", "message": "…", "line": 14, "column": 5,
                         "wanted": {"daemon": "accuser", "event": "e.v0", "where": "level >= 10"},
                         "searched": {"from_seq": 12, "to_seq": 80, "events": 40},
                         "nearest": [{"seq": 77, "event": "e.v0", "clauses_true": 2, "clauses": 3,
-                                     "explanation": "level >= 10: 9 >= 10 is false"}],
+                                     "explanation": "level >= 10: 9 >= 10 is false", "daemon": "accuser",
+                                     "incarnation": 2, "at_s": 21.4, "payload": "{\"level\":9}",
+                                     "values": [{"clause": "level >= 10", "truth": "false",
+                                                 "text": "level >= 10: 9 >= 10 is false"}]}],
                         "did_you_mean": ["e.v1"],
-                        "daemon_state": {"name": "accuser", "alive": true, "incarnation": 2, "last_event_age_s": 0.4, "last_lines": ["…"]},
+                        "passed_over": [{"daemon": "accuser", "incarnation": 1, "cursor": 12, "count": 1, "matched": 1,
+                                         "last_seq": 3, "last_s": 1.5}],
+                        "names_seen": [{"event": "e.v1", "count": 3}],
+                        "daemon_state": {"name": "accuser", "alive": true, "incarnation": 2, "last_event_age_s": 0.4, "last_lines": ["…"],
+                                         "state": "running", "pid": 4712, "last_event": "e.v1", "malformed": 1,
+                                         "last_malformed": "not JSON: oops", "role": null},
+                        "others": [],
+                        "host": {"cpu": 4.0, "io": 0.0, "memory": 0.0, "load": 0.5, "processors": 2},
                         "replay": null, "rerun": "tribunal run scenarios/a.yaml --seed 42"}
         });
         let result: ScenarioResult = serde_json::from_value(written.clone()).expect("documented");

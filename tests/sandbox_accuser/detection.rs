@@ -1,10 +1,8 @@
 //! What the accuser finds, denounces and passes over.
 
-use std::collections::HashMap;
-
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, NAME, World, event, hash_in, name_of};
+use crate::support::{Daemon, NAME, World, hash_in};
 
 fn spawn(world: &World, endpoint: &str, options: &[&str], levels: &str) -> Daemon {
     let accuser = Daemon::spawn(world, "accuser", world.accuser(endpoint, options), levels);
@@ -70,7 +68,7 @@ fn double_baking_on_two_branches_is_denounced_and_the_evidence_is_in_the_next_bl
 }
 
 #[test]
-fn the_lines_of_a_denunciation_have_the_shape_of_octez() {
+fn the_events_of_a_block_come_in_the_order_of_octez() {
     let world = World::new();
     let node = world.node("node");
     let _running = node.run();
@@ -88,18 +86,6 @@ fn the_lines_of_a_denunciation_have_the_shape_of_octez() {
     accuser.wait_for("double_baking_denounced.v0", |_| true);
     accuser.wait_for("accuser_processed_block.v0", |_| true);
 
-    let known = include_str!("../events/accuser.jsonl");
-    let known: HashMap<String, &str> = known.lines().map(|line| (name_of(line), line)).collect();
-    let lines = accuser.lines();
-    let mut compared = 0;
-    for line in &lines {
-        if let Some(known) = known.get(&name_of(line)) {
-            assert_eq!(shape_of_line(line), shape_of_line(known), "{line}");
-            compared += 1;
-        }
-    }
-    // Everything but the wrapper's debug events is among the known ones.
-    assert!(compared >= 15, "only {compared} of {lines:#?}");
     let block = [format!("block-seen-{NAME}.v0"), "accuser_saw_block.v0".to_owned()];
     let found = ["double_baking_detected.v0", "double_baking_denounced.v0"].map(str::to_owned);
     let done = ["accuser_processed_block.v0".to_owned()];
@@ -110,27 +96,6 @@ fn the_lines_of_a_denunciation_have_the_shape_of_octez() {
         .filter(|name| !name.starts_with("agnostic") && *name != "period_status.v0")
         .collect();
     assert_eq!(agents, [&block[..], &done, &block, &found, &done].concat());
-}
-
-/// Keys in order, types, and the section; values are the daemon's own.
-fn shape_of_line(line: &str) -> String {
-    let (envelope, event) = event(line);
-    format!("{} {} {}", shape(&envelope), envelope["section"], shape(&event))
-}
-
-fn shape(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(_) => "bool".to_owned(),
-        Value::Number(_) => "number".to_owned(),
-        Value::String(_) => "string".to_owned(),
-        Value::Array(items) => format!("[{}]", items.first().map(shape).unwrap_or_default()),
-        Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}:{}", shape(value))).collect();
-            format!("{{{}}}", fields.join(","))
-        }
-    }
 }
 
 #[test]
@@ -203,7 +168,7 @@ fn a_denunciation_that_the_node_refuses_is_an_error_of_the_block() {
 }
 
 #[test]
-fn double_attestations_are_denounced_once() {
+fn double_votes_are_denounced_and_denounced_again() {
     let world = World::new();
     let node = world.node("node");
     let _running = node.run();
@@ -220,9 +185,14 @@ fn double_attestations_are_denounced_once() {
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
         assert_eq!(detected.as_object().map(serde_json::Map::len), Some(2), "{detected}");
         let denounced = accuser.wait_for(&format!("double_{word}_denounced.v0"), |_| true);
-        node.client(&format!("{kind} for bootstrap1 --force --branch head~1"));
+        let third =
+            hash_in(&node.client(&format!("{kind} for bootstrap1 --force --branch head~1")));
+        let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
+        assert_eq!(detected[format!("new_{word}")], third);
         accuser
             .wait_for("double_consensus_already_denounced.v0", |value| *value == denounced["hash"]);
+        let again = accuser.wait_for(&format!("double_{word}_denounced.v0"), |_| true);
+        assert_ne!(again["hash"], denounced["hash"]);
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 mod clients;
 mod detection;
+mod migration;
 mod node_lost;
 mod pipes;
 mod startup;

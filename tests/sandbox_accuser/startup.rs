@@ -1,7 +1,5 @@
 //! Command line, start-up sequence, exit codes and signals.
 
-use nix::sys::signal::Signal;
-
 use crate::support::{Daemon, NAME, PROTOCOL, Source, World, told};
 
 #[test]
@@ -68,83 +66,6 @@ fn on_a_node_that_is_not_bootstrapped_it_names_the_head_and_waits() {
     node.connect(&peer);
     accuser.stdout.wait_for("Node is bootstrapped.");
     accuser.wait_for("daemon_start.v0", |_| true);
-}
-
-#[test]
-fn a_signal_ends_it_with_127_and_its_last_event() {
-    let world = World::new();
-    let node = world.node("node");
-    let _running = node.run();
-    node.activate();
-    for (signal, name) in [(Signal::SIGTERM, "TERM"), (Signal::SIGINT, "INT")] {
-        let accuser = world.accuser(&node.endpoint(), &[]);
-        let mut accuser = Daemon::spawn(&world, "accuser", accuser, "");
-        accuser.wait_for("daemon_start.v0", |_| true);
-        accuser.signal(signal);
-        assert_eq!(accuser.exited().code(), Some(127));
-        assert_eq!(accuser.names().last().map(String::as_str), Some("stopping_daemon.v0"));
-        let stderr = accuser.stderr.all().join("\n");
-        assert!(stderr.contains(&format!("{name}: triggering shutdown.")), "{stderr}");
-        assert!(accuser.stdout.all().contains(&"Shutting down the accuser...".to_owned()));
-    }
-}
-
-#[test]
-fn sigkill_leaves_no_event() {
-    let world = World::new();
-    let node = world.node("node");
-    let _running = node.run();
-    node.activate();
-    let accuser = world.accuser(&node.endpoint(), &[]);
-    let mut accuser = Daemon::spawn(&world, "accuser", accuser, "");
-    accuser.wait_for("daemon_start.v0", |_| true);
-    accuser.signal(Signal::SIGKILL);
-    assert_eq!(accuser.exited().code(), None);
-    assert!(!accuser.names().contains(&"stopping_daemon.v0".to_owned()));
-}
-
-#[test]
-fn without_a_node_it_ends_at_once() {
-    let world = World::new();
-    let endpoint = format!("http://127.0.0.1:{}", world.port());
-    let output = world.accuser(&endpoint, &[]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", told(&output));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let wanted =
-        format!("Error:\n  Cannot connect to node. Connection refused (ECONNREFUSED): {endpoint}");
-    assert!(stderr.contains(&wanted), "{stderr}");
-}
-
-#[test]
-fn bad_command_lines_and_sinks_end_it_with_1() {
-    let world = World::new();
-    let run = |args: &[&str], sink: Option<&str>| {
-        let mut command = world.command("octez-accuser");
-        if let Some(sink) = sink {
-            command.env("TEZOS_EVENTS_CONFIG", sink);
-        }
-        command.args(args).output().unwrap()
-    };
-    let cases: [(&[&str], Option<&str>, &str); 6] = [
-        (&["--nonsense", "run"], None, "Error:"),
-        (&["-d", "/does/not/exist", "run"], None, "Specified --base-dir does not exist."),
-        (&["walk"], None, "Unrecognized command"),
-        (&["run", "--preserved-levels", "-1"], None, "preserved-levels"),
-        (&["run"], Some("file-descriptor-path:///p?format=xml"), "Fatal error:"),
-        (&["run"], Some("nonsense://x"), "ERROR Initializing Internal_event_unix"),
-    ];
-    for (args, sink, text) in cases {
-        let output = run(args, sink);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", told(&output));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(text), "{}", told(&output));
-    }
-    for program in ["octez-accuser", "octez-client", "octez-admin-client"] {
-        let output = world.command(program).arg("--version").output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        let version = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(version.contains("(Octez 25.1 (build: 0))"), "{version}");
-        assert!(world.command(program).arg("--help").output().unwrap().status.success());
-    }
 }
 
 #[test]

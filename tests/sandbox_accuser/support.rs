@@ -24,6 +24,9 @@ pub const LIMIT: Duration = Duration::from_mins(1);
 pub const PROTOCOL: &str = "PsUshuai9QapM5TGj1JpuVGkdxz5GykdnEvS6Rh8SUVrARvZLCY";
 pub const NAME: &str = "025-PsUshuai";
 
+/// The protocol that may follow.
+pub const ALPHA: &str = "ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK";
+
 /// A directory with the Octez names in `bin`, and whatever the daemons of one test write.
 pub struct World {
     directory: tempfile::TempDir,
@@ -46,6 +49,8 @@ impl World {
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.path("bin").join(program));
         command.stdin(Stdio::null()).env_remove("TEZOS_EVENTS_CONFIG");
+        // Whoever is given no directory writes into this one, not into the user's.
+        command.env("TEZOS_CLIENT_DIR", self.path("home"));
         command
     }
 
@@ -107,14 +112,39 @@ impl Node<'_> {
 
     /// Runs it and waits until it is ready.
     pub fn run(&self) -> Daemon {
+        self.run_with("?section-prefix=:info")
+    }
+
+    /// As [`Self::run`], with other options of the event sink.
+    pub fn run_with(&self, sink: &str) -> Daemon {
+        let daemon = Daemon::spawn(self.world, &self.name, self.run_command(), sink);
+        daemon.wait_for("node_is_ready.v0", |_| true);
+        daemon
+    }
+
+    /// The command that runs it.
+    pub fn run_command(&self) -> Command {
         let rpc = format!("127.0.0.1:{}", self.rpc);
         let net = format!("127.0.0.1:{}", self.net);
         let mut command = self.world.command("octez-node");
         command.args(["run", "--data-dir", &self.data_dir, "--net-addr", &net, "--rpc-addr", &rpc]);
         command.args(["--allow-all-rpc", &rpc, "--singleprocess"]);
-        let daemon = Daemon::spawn(self.world, &self.name, command, "?section-prefix=:info");
-        daemon.wait_for("node_is_ready.v0", |_| true);
-        daemon
+        command
+    }
+
+    /// Writes into its configuration that this protocol takes over after this level, as the harness does.
+    pub fn upgrade(&self, level: u32, protocol: &str) {
+        use tribunal::daemon::DaemonName;
+        use tribunal::octez::{NodeOptions, NodePorts, Upgrade};
+        let ports = NodePorts { rpc: self.rpc, net: self.net, metrics: 0 };
+        let mut options = NodeOptions::new(&self.data_dir, ports);
+        options.upgrades = vec![Upgrade { level, protocol: protocol.to_owned() }];
+        let spec = options.spec(DaemonName::new(&self.name).unwrap());
+        let network = spec.preparation.into_iter().flat_map(|step| step.merge).next().unwrap();
+        let path = Path::new(&self.data_dir).join("config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config["network"] = network["network"].clone();
+        std::fs::write(&path, config.to_string()).unwrap();
     }
 
     pub fn client(&self, words: &str) -> String {
@@ -312,6 +342,15 @@ impl Daemon {
         });
         self.cursor.store(at, SeqCst);
         value
+    }
+
+    /// The line of an event of this name whose payload the function likes, the first one from the start. Passes nothing over.
+    pub fn line_of(&self, name: &str, like: impl Fn(&Value) -> bool) -> String {
+        let (line, _) = self.events.find(0, name, |line| {
+            let found = event(line).1.get(name).is_some_and(&like);
+            found.then(|| line.to_owned())
+        });
+        line
     }
 
     /// The events so far, as lines.

@@ -14,14 +14,14 @@ fn frame(message: &Value) -> Vec<u8> {
     [&length.to_be_bytes()[..], json.as_bytes()].concat()
 }
 
-fn hello(id: &Value, chain_name: &str, port: u16) -> Vec<u8> {
+pub fn hello(id: &Value, chain_name: &str, port: u16) -> Vec<u8> {
     frame(&json!({
         "peer_id": id, "chain_name": chain_name, "chain_id": "NetXdQprcVkpaWU",
         "port": port, "private": false,
     }))
 }
 
-fn lives(daemon: &Daemon, rpc: u16) {
+pub fn lives(daemon: &Daemon, rpc: u16) {
     assert_eq!(get(rpc, "/health/ready"), json!({ "ready": true }));
     assert!(!daemon.names().contains(&"bye.v0".to_owned()));
 }

@@ -61,17 +61,22 @@ impl Stream {
 
     /// The next item; `None` at the end of the stream. An item is a chunk, and ends its line.
     pub fn next(&mut self) -> Option<Value> {
+        self.try_next().unwrap()
+    }
+
+    /// As [`Self::next`], where the node may also break off.
+    pub fn try_next(&mut self) -> std::io::Result<Option<Value>> {
         let mut size = String::new();
-        self.reader.read_line(&mut size).unwrap();
-        let size = usize::from_str_radix(size.trim(), 16).unwrap();
+        self.reader.read_line(&mut size)?;
+        let size = usize::from_str_radix(size.trim(), 16).map_err(std::io::Error::other)?;
         let mut chunk = vec![0; size + 2];
-        self.reader.read_exact(&mut chunk).unwrap();
+        self.reader.read_exact(&mut chunk)?;
         chunk.truncate(size);
         if size == 0 {
-            return None;
+            return Ok(None);
         }
         assert_eq!(chunk.last(), Some(&b'\n'));
-        Some(serde_json::from_slice(&chunk).unwrap())
+        Ok(Some(serde_json::from_slice(&chunk)?))
     }
 }
 

@@ -17,12 +17,6 @@ fn output(command: &mut Command) -> Output {
     command.output().unwrap()
 }
 
-fn refused(command: &mut Command, reason: &str) {
-    let output = output(command);
-    assert_eq!(output.status.code(), Some(124), "{}", told(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains(reason), "{}", told(&output));
-}
-
 fn succeeded(command: &mut Command) -> String {
     let output = output(command);
     assert!(output.status.success(), "{}", told(&output));
@@ -120,38 +114,6 @@ fn a_second_signal_ends_a_node_that_hangs_on_a_full_pipe_with_255() {
     running.signal(Signal::SIGTERM);
     assert_eq!(running.exited().code(), Some(255));
     drop(reader);
-}
-
-#[test]
-fn whatever_is_wrong_at_the_start_is_exit_code_124() {
-    let world = World::new();
-    let node = world.node("node");
-    let data_dir = world.path("node");
-    let octez_node = || world.command("octez-node");
-    let dir = data_dir.to_str().unwrap();
-
-    refused(octez_node().args(["run", "--fast"]), "unknown option '--fast'");
-    refused(&mut octez_node(), "COMMAND name is missing");
-    refused(octez_node().args(["config", "init", "-d", dir]), "exists already");
-    refused(octez_node().args(["identity", "generate", "-d", dir]), "exists already");
-    refused(octez_node().args(["identity", "show", "-d", "/nowhere"]), "no identity");
-    refused(
-        run_arguments(&world, &data_dir).env("TEZOS_EVENTS_CONFIG", "carrier-pigeon:///tmp"),
-        "event sinks",
-    );
-    refused(run_arguments(&world, &data_dir).args(["--peer", "somebody"]), "is no peer");
-    refused(&mut run_arguments(&world, Path::new("/proc/nowhere")), "data directory");
-
-    let running = node.run();
-    refused(&mut run_arguments(&world, &data_dir), "Data directory is locked by another process");
-    let other = world.path("other");
-    refused(
-        run_arguments(&world, &other).args(["--rpc-addr", &format!("127.0.0.1:{}", node.rpc)]),
-        "Address already in use",
-    );
-    assert_eq!(running.terminate(), Some(127));
-    std::fs::write(data_dir.join("config.json"), "{").unwrap();
-    refused(&mut run_arguments(&world, &data_dir), "config.json is no configuration");
 }
 
 #[test]

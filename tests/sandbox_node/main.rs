@@ -9,8 +9,10 @@ mod support;
 mod http;
 
 mod branches;
+mod crowds;
 mod garbage;
 mod lifecycle;
 mod operations;
 mod peers;
 mod rpc;
+mod upgrades;

@@ -307,19 +307,8 @@ async fn run_preparation(step: &Preparation, around: &Surroundings) -> Result<()
 /// Merges a JSON object into a file that holds one.
 fn merge_into(path: &Path, more: &Value) -> std::io::Result<()> {
     let mut whole: Value = serde_json::from_slice(&std::fs::read(path)?)?;
-    merge(&mut whole, more);
+    crate::daemon::merge(&mut whole, more);
     std::fs::write(path, serde_json::to_vec_pretty(&whole)?)
-}
-
-fn merge(into: &mut Value, more: &Value) {
-    match (into, more) {
-        (Value::Object(into), Value::Object(more)) => {
-            for (key, value) in more {
-                merge(into.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (into, more) => *into = more.clone(),
-    }
 }
 
 /// A command as a person would type it.

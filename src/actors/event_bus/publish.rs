@@ -141,8 +141,10 @@ impl EventBus {
         ctx: &mut Context<Self>,
     ) {
         tracing::warn!(%daemon, %seq, %reason, "malformed line");
-        self.tally(daemon).malformed += 1;
         let (reason, excerpt) = (reason.to_string(), Excerpt(bytes).to_string());
+        let tally = self.tally(daemon);
+        tally.malformed += 1;
+        tally.last_malformed = Some(format!("{reason}: {excerpt}"));
         self.note(What::Malformed { seq, daemon: daemon.clone(), reason, excerpt }, ctx);
     }
 }

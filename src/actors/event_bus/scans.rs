@@ -11,6 +11,7 @@ use crate::event::Seq;
 use crate::event::history::{consider, judge};
 use crate::event::log::{Scan, ScanSource};
 use crate::event::miss::Miss;
+use crate::event::tally::Tally;
 use crate::event::waiters::{Wait, WaiterId};
 use crate::record::RecordError;
 
@@ -69,12 +70,16 @@ impl EventBus {
         let until = self.next_seq();
         let share = (LOOK_BACK / (self.scans.len() as u64 + 1)).max(LEAST_LOOK_BACK);
         let earliest = Seq(until.0.saturating_sub(share));
-        let mut sources = port.sources.clone();
-        for (_, from) in &mut sources {
-            *from = earliest.max(*from);
-        }
-        let from = sources.iter().map(|(_, from)| *from).min().unwrap_or(until);
-        let miss = Miss { from, to: until, ..Miss::default() };
+        let from = port.sources.iter().map(|(_, from)| earliest.max(*from)).min().unwrap_or(until);
+        let is_partial = earliest > Seq::default();
+        let incarnation = match &port.sources[..] {
+            [(daemon, _)] => self.tallies.get(daemon).and_then(Tally::incarnation),
+            _ => None,
+        };
+        let miss = Miss { from, to: until, is_partial, incarnation, ..Miss::default() };
+        // Also what stands before the position of the wait: an event that came too early explains much.
+        let sources: Vec<_> =
+            port.sources.iter().map(|(daemon, _)| (daemon.clone(), earliest)).collect();
         let has_events = |(daemon, from): &(DaemonName, Seq)| {
             self.tallies.get(daemon).is_some_and(|tally| tally.may_hold(*from, |_| true))
         };

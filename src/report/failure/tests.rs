@@ -1,6 +1,9 @@
 use super::*;
 use crate::run::player::unplayed;
-use crate::scenario::result::{FaultResult, Nearest, Searched, StepOutcome, StepResult, Wanted};
+use crate::scenario::result::{
+    By, Cause, ClauseTruth, ClauseValue, DaemonResult, DaemonState, Exit, FaultResult,
+    IncarnationResult, Nearest, Searched, SeenName, StepOutcome, StepResult, Wanted,
+};
 
 const SOURCE: &str = "name: a\nsteps:\n  - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }\n";
 
@@ -17,6 +20,10 @@ fn plain(result: &ScenarioResult, source: Option<&str>) -> String {
     anstream::adapter::strip_str(&block(result, surroundings)).to_string()
 }
 
+fn value(truth: ClauseTruth, text: &str) -> ClauseValue {
+    ClauseValue { clause: text.to_owned(), truth, text: text.to_owned() }
+}
+
 fn full() -> ScenarioResult {
     let failure = Failure {
         step: "steps[0]".to_owned(),
@@ -31,17 +38,36 @@ fn full() -> ScenarioResult {
         nearest: vec![Nearest {
             seq: 187,
             event: "double_baking_detected.v0".to_owned(),
+            daemon: "accuser".to_owned(),
+            at_s: Some(21.4),
+            payload: r#"{"level":9,"ok":true}"#.to_owned(),
             clauses_true: 1,
-            clauses: 2,
+            clauses: 3,
             explanation: "level >= 10: 9 >= 10 is false".to_owned(),
+            values: vec![
+                value(ClauseTruth::False, "level >= 10: 9 >= 10 is false"),
+                value(ClauseTruth::True, "ok is true"),
+                value(ClauseTruth::Unknown, "hash: no such field"),
+            ],
+            ..Nearest::default()
         }],
-        did_you_mean: vec!["double_baking_detected.v0 (seen 3 times)".to_owned()],
+        did_you_mean: vec!["double_baking_detected.v0".to_owned()],
+        names_seen: vec![SeenName { event: "double_baking_detected.v0".to_owned(), count: 3 }],
+        host: Some(HostPressure {
+            cpu: Some(4.2),
+            io: Some(0.0),
+            memory: None,
+            load: Some(0.52),
+            processors: 2,
+        }),
         daemon_state: Some(DaemonState {
             name: "accuser".to_owned(),
             alive: true,
             incarnation: 2,
             last_event_age_s: Some(0.4),
             last_lines: vec!["\u{1b}[31mlast words\u{1b}[0m".to_owned()],
+            state: "running".to_owned(),
+            ..DaemonState::default()
         }),
         rerun: Some("tribunal run scenarios/a.yaml --seed 42".to_owned()),
         ..Failure::new(FailureKind::TimedOut, "never seen in this incarnation (once before)")
@@ -53,6 +79,8 @@ fn full() -> ScenarioResult {
         exited_s: Some(8.8),
         exit: Some(Exit { code: None, signal: Some(9) }),
         cause: Some(Cause::Crash),
+        by: Some(By { step: "steps[4]".to_owned(), line: 12 }),
+        restarted: true,
     };
     let alive = IncarnationResult {
         number: 2,
@@ -61,6 +89,8 @@ fn full() -> ScenarioResult {
         exited_s: None,
         exit: None,
         cause: None,
+        by: None,
+        restarted: false,
     };
     let step = StepResult {
         path: "steps[0]".to_owned(),
@@ -80,6 +110,7 @@ fn full() -> ScenarioResult {
         at_s: 8.7,
         delayed_s: 0.0,
         hit: true,
+        by: None,
     };
     let daemon = DaemonResult {
         name: "accuser".to_owned(),
@@ -99,24 +130,24 @@ fn full() -> ScenarioResult {
 
 #[test]
 fn a_failed_wait_is_explained_from_the_file_to_the_daemon() {
-    let surroundings = Surroundings {
-        source: Some(SOURCE),
-        run_dir: Some(Path::new("target/tribunal/x")),
-        cpu_pressure: Some(4.2),
-    };
+    let surroundings =
+        Surroundings { source: Some(SOURCE), run_dir: Some(Path::new("target/tribunal/x")) };
     let text = anstream::adapter::strip_str(&block(&full(), surroundings)).to_string();
     let expected = "\
 scenarios/a.yaml:3:5  expect  FAILED after 30.0 s: no such event         seed 42
     3 |   - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }
       |                                     ^^^^^^^^^^^^^^^^^^^^^^^^^^
-  never seen in this incarnation (once before)
-  nearest   seq 187, double_baking_detected.v0, 1 of 2 clauses true: level >=
-            10: 9 >= 10 is false
+      |     never seen in this incarnation (once before)
+  nearest   seq 187 +21.4 s double_baking_detected.v0 {\"level\":9, \"ok\":true}
+            - level >= 10: 9 >= 10 is false
+            + ok is true
+            ? hash: no such field
   did you mean double_baking_detected.v0 (seen 3 times)?
   accuser   alive, pid 4711, incarnation 2 (incarnation 1: SIGKILL at +8.8 s by
-            fault #1); last event 0.4 s ago; 74 events searched
+            fault #1, planned by steps[4] (line 12), restarted by its policy);
+            last event 0.4 s ago; 74 events searched
             | last words
-  host      cpu pressure 4 %
+  host      pressure cpu 4 %, io 0 %; load 0.5 on 2 processors
   rerun     tribunal run scenarios/a.yaml --seed 42
   events    tribunal events target/tribunal/x
   run dir   target/tribunal/x
@@ -133,7 +164,7 @@ fn a_dead_daemon_is_said_to_be_dead_and_of_what() {
     let failure = result.failure.as_mut().expect("failed");
     failure.daemon_state.as_mut().expect("known").alive = false;
     let text = plain(&result, Some(SOURCE));
-    assert!(text.contains("dead: exit code 3 at +12.0 s by itself, incarnation 2"), "{text}");
+    assert!(text.contains("dead, incarnation 2: exit code 3 at +12.0 s by itself"), "{text}");
 }
 
 #[test]
@@ -197,4 +228,61 @@ fn a_place_that_the_file_does_not_have_is_no_panic() {
             assert!(!text.contains('\u{1b}'));
         }
     }
+}
+
+#[test]
+fn another_daemon_that_explains_the_failure_is_told_of_with_its_part_in_it() {
+    let mut result = full();
+    let node = DaemonState {
+        name: "node".to_owned(),
+        alive: false,
+        incarnation: 1,
+        state: "exited".to_owned(),
+        role: Some("the node of accuser".to_owned()),
+        last_lines: vec!["out of memory".to_owned()],
+        malformed: 2,
+        last_malformed: Some("not JSON: oops".to_owned()),
+        ..DaemonState::default()
+    };
+    result.failure.as_mut().expect("failed").others = vec![node];
+    let killed = IncarnationResult {
+        cause: Some(Cause::Kill),
+        by: Some(By { step: "steps[1]".to_owned(), line: 7 }),
+        restarted: false,
+        ..result.daemons[0].incarnations[0].clone()
+    };
+    let node = DaemonResult {
+        name: "node".to_owned(),
+        incarnations: vec![killed],
+        ..result.daemons[0].clone()
+    };
+    result.daemons.push(node);
+    let text = plain(&result, Some(SOURCE));
+    let expected = "\
+  node      the node of accuser; dead, incarnation 1: SIGKILL at +8.8 s, planned
+            by steps[1] (line 7); no event yet; 2 lines were no event (the last:
+            not JSON: oops)
+            | out of memory
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn no_line_of_ours_is_wider_than_a_terminal() {
+    let mut result = full();
+    result.file = format!("scenarios/{}.yaml", "long".repeat(12));
+    let failure = result.failure.as_mut().expect("failed");
+    failure.message = "word ".repeat(50);
+    failure.did_you_mean = (0..9).map(|number| format!("a_name_like_it_{number}.v0")).collect();
+    failure.nearest[0].payload = format!("[{}0]", "12345,".repeat(40));
+    failure.nearest[0].values[0].text = "value ".repeat(40);
+    failure.daemon_state.as_mut().expect("known").last_lines = vec!["said ".repeat(40)];
+    let text = plain(&result, Some(SOURCE));
+    let quoted = |line: &str| line.starts_with("    3 |");
+    let wide = text.lines().find(|line| !quoted(line) && line.chars().count() > WIDTH);
+    let long = wide.filter(|line| !line.contains("tribunal run"));
+    assert_eq!(long, None, "{text}");
+    let head: Vec<&str> = text.lines().take(2).collect();
+    assert!(head[0].ends_with(".yaml:3:5") && head[1].starts_with("  expect  FAILED"), "{text}");
+    assert!(head[1].ends_with("seed 42"), "{text}");
 }

@@ -131,7 +131,7 @@ fn run_interrupted(
     let report = runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(
             Duration::from_mins(1),
-            play_all(&cases(number), &options, player, observer, receiver),
+            play_all(&cases(number), &options, player, observer, Arc::new(()), receiver),
         )
         .await
         .expect("the run ends")

@@ -7,8 +7,10 @@
 //! ```
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::backoff::Backoff;
@@ -25,12 +27,14 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Looks for double signing under one protocol.
 #[derive(Debug)]
-pub struct Agent<'a> {
+pub struct Agent {
     pub client: RpcClient,
     pub events: AgentEvents,
     pub options: Options,
-    /// How often it has been connected: each connection is taken leave of at the end.
-    pub connections: &'a Cell<u32>,
+    /// Counts each connection that is made.
+    pub connections: Rc<Cell<u32>>,
+    /// True once it is to stop.
+    pub stopped: watch::Receiver<bool>,
 }
 
 /// What the node shows while a connection lasts.
@@ -44,6 +48,8 @@ struct Session {
 enum Ended {
     /// The node went away, after the streams had been opened.
     Lost,
+    /// It was told to stop.
+    Stopped,
     /// The node cannot be reached.
     Unreachable(RpcError),
     /// The node answers, but not what it should.
@@ -56,8 +62,8 @@ impl From<RpcError> for Ended {
     }
 }
 
-impl Agent<'_> {
-    /// Runs until the node is lost; with keep-alive, for ever.
+impl Agent {
+    /// Runs until the node is lost, or with keep-alive for ever; or until it is told to stop.
     pub async fn run(&self) -> Result<(), Failure> {
         let mut waited_for_protocol = false;
         let mut delays = Backoff::default();
@@ -70,6 +76,7 @@ impl Agent<'_> {
                 Err(error) => error,
             };
             match error {
+                Ended::Stopped => return Ok(()),
                 Ended::Lost => self.lost().await?,
                 Ended::Unreachable(_) if self.options.keep_alive => {
                     self.unreachable(&mut delays).await;
@@ -94,15 +101,26 @@ impl Agent<'_> {
         if let Some(delay) = delays.next() {
             let seconds = delay.as_secs_f64();
             console::out(&format!("Connection failed. Retrying in {seconds:.2} seconds..."));
-            sleep(delay).await;
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = self.told_to_stop() => {}
+            }
         }
     }
 
     async fn connect(&self, waited_for_protocol: &mut bool) -> Result<Session, Ended> {
-        self.bootstrapped().await?;
+        tokio::select! {
+            biased;
+            () = self.told_to_stop() => return Err(Ended::Stopped),
+            answer = self.bootstrapped() => answer?,
+        }
         console::out("Node is bootstrapped.");
         if !*waited_for_protocol {
-            self.protocol_started().await?;
+            tokio::select! {
+                biased;
+                () = self.told_to_stop() => return Err(Ended::Stopped),
+                answer = self.protocol_started() => answer?,
+            }
             *waited_for_protocol = true;
         }
         let protocol = self.events.protocol;
@@ -160,6 +178,13 @@ impl Agent<'_> {
         }
     }
 
+    /// Returns only once it is to stop. Whoever might have said so and is gone will not say it any more.
+    async fn told_to_stop(&self) {
+        if self.stopped.clone().wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     async fn operations(&self) -> Result<Lines, RpcError> {
         let classes = "validated=true&branch_delayed=true&refused=false&branch_refused=false";
         self.client.lines(&format!("/chains/main/mempool/monitor_operations?{classes}")).await
@@ -168,6 +193,7 @@ impl Agent<'_> {
     async fn watch(&self, mut session: Session) -> Ended {
         loop {
             tokio::select! {
+                () = self.told_to_stop() => return Ended::Stopped,
                 block = session.blocks.next() => match block {
                     Ok(Some(block)) => {
                         if session.watch.applied(&block).await.is_err() {

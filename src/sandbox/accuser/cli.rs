@@ -27,13 +27,22 @@ Usage:
 Global options:
   -E --endpoint URL        the node (default http://localhost:8732)
   -d --base-dir DIR        the client's directory; must exist
-  --version, --help
+  --version, --help, and `man` as a command
 
 Command options:
   -P --pidfile FILE        write the process id there, and lock it
   --preserved-levels N     remember blocks and votes for N levels (default 200)
   -K --keep-alive          wait for the node when it is away
 ";
+
+/// Whether the command is for help: `man`, or an option of `run`.
+pub fn asks_for_help(command: &[String]) -> bool {
+    match command {
+        [first, ..] if first == "man" => true,
+        [_, options @ ..] => options.iter().any(|word| word == "--help" || word == "-h"),
+        [] => false,
+    }
+}
 
 /// Reads `run [accuser] [OPTION…]`.
 pub fn parse(command: &[String]) -> Result<Options, UsageError> {

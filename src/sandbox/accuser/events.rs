@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::sandbox::protocol::Protocol;
+use crate::sandbox::protocol::{self, Protocol};
 use crate::sandbox::sink::{EmitError, Level, NoFields, Sink};
 
 /// The events of the wrapper, whatever the protocol.
@@ -14,6 +14,13 @@ pub struct WrapperEvents {
 
 impl WrapperEvents {
     const SECTION: &[&str] = &["agnostic-agent"];
+
+    /// A protocol is seen that was not the chain's before.
+    pub async fn protocol_encountered(&self, hash: &str) {
+        let status = if protocol::is_frozen(hash) { "frozen" } else { "active" };
+        let encountered = json!({"status": status, "proto_hash": hash});
+        self.notice("protocol_encountered", &encountered).await;
+    }
 
     pub async fn notice(&self, name: &str, value: &(impl Serialize + ?Sized)) {
         self.sink.emit(Level::Notice, Self::SECTION, name, value).await;

@@ -2,24 +2,27 @@
 
 use std::cell::{Cell, OnceCell};
 use std::process::ExitCode;
+use std::rc::Rc;
 
-use super::agent::Agent;
-use super::events::{AgentEvents, WrapperEvents};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::agents::{Agents, Origin};
+use super::events::WrapperEvents;
 use super::pidfile::Pidfile;
 use super::wrapper::Wrapper;
 use super::{Failure, cli};
 use crate::sandbox::console;
-use crate::sandbox::globals::{self, Globals, Request};
+use crate::sandbox::globals::{self, Globals, GlobalsError, Request};
 use crate::sandbox::rpc_client::RpcClient;
-use crate::sandbox::signals;
-use crate::sandbox::sink::Sink;
-use serde_json::json;
+use crate::sandbox::signals::{self, Wrappers};
+use crate::sandbox::sink::{Sink, SinkError};
 
 /// What the end of the program, by signal, needs to know of it.
 #[derive(Default)]
 struct Life {
     sink: OnceCell<Sink>,
-    connections: Cell<u32>,
+    connections: Rc<Cell<u32>>,
 }
 
 /// Is `octez-accuser` until it ends; `exe` is how it was called.
@@ -29,13 +32,14 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
             globals::print_version();
             return ExitCode::SUCCESS;
         }
-        Ok(Request::Help) => {
-            console::out(cli::HELP);
-            return ExitCode::SUCCESS;
-        }
+        Ok(Request::Command(_, command)) if cli::asks_for_help(command) => return help(),
+        Ok(Request::Help) => return help(),
         Ok(Request::Command(globals, command)) => (globals, command),
         Err(error) => {
             console::failure("Error", &error.to_string());
+            if matches!(error, GlobalsError::Usage(_)) {
+                console::err(cli::HELP);
+            }
             return ExitCode::FAILURE;
         }
     };
@@ -43,6 +47,11 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
     let work = async {
         match run(&life, globals, command).await {
             Ok(()) => 0,
+            Err(Failure::Usage(error)) => {
+                console::failure("Error", &error.to_string());
+                console::err(cli::HELP);
+                1
+            }
             Err(Failure::Error(text)) => {
                 console::failure("Error", &text);
                 1
@@ -51,9 +60,20 @@ pub fn main(exe: &str, args: &[String]) -> ExitCode {
                 console::failure("Fatal error", &text);
                 1
             }
+            Err(Failure::Exception(text)) => {
+                console::out(&console::headed("Fatal error", &text));
+                1
+            }
         }
     };
-    signals::supervise(exe, work, async || life.leave().await)
+    // Agents are tasks of this thread.
+    let tasks = LocalSet::new();
+    signals::supervise(exe, Wrappers::Two, tasks.run_until(work), async || life.leave().await)
+}
+
+fn help() -> ExitCode {
+    console::out(cli::HELP);
+    ExitCode::SUCCESS
 }
 
 impl Life {
@@ -71,13 +91,11 @@ impl Life {
 
 async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Failure> {
     // Before anything else, so that whoever reads the events misses nothing.
-    let sink = Sink::from_env().await.map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        let text = format!("ERROR Initializing Internal_event_unix: {error}");
-        Failure::Fatal(text + &cause.unwrap_or_default())
-    })?;
-    let options = cli::parse(command).map_err(|error| Failure::Error(error.to_string()))?;
+    let sink = Sink::from_env().await.map_err(no_sink)?;
+    let options = cli::parse(command)?;
     let sink = life.sink.get_or_init(|| sink).clone();
+    let logs = globals.base_dir.join("logs").join("octez-accuser");
+    sink.keep_daily_log(&logs).await.map_err(no_sink)?;
     let _pidfile = options
         .pidfile
         .as_deref()
@@ -90,17 +108,19 @@ async fn run(life: &Life, globals: Globals, command: &[String]) -> Result<(), Fa
     let wrapper =
         Wrapper { client: client.clone(), events: events.clone(), keep_alive: options.keep_alive };
     let protocol = wrapper.active_protocol().await?;
-    let agent = json!({"agent": "accuser", "proto": protocol.hash});
-    events.notice("starting_agent", &agent).await;
-    events.notice("agent_running", &agent).await;
-    let agent = Agent {
-        client,
-        events: AgentEvents { sink, protocol },
-        options,
-        connections: &life.connections,
-    };
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let connections = Rc::clone(&life.connections);
+    let client = client.reporting_to(&sink);
+    let origin = Origin { client, events, options, connections, ended };
+    let mut agents = Agents::start(origin, &protocol).await?;
     tokio::select! {
-        ended = agent.run() => ended,
-        ended = wrapper.follow_heads() => ended,
+        Some(result) = endings.recv() => result,
+        result = wrapper.follow_heads(&mut agents) => result,
     }
+}
+
+fn no_sink(error: SinkError) -> Failure {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let text = format!("ERROR Initializing Internal_event_unix: {error}");
+    Failure::Fatal(text + &cause.unwrap_or_default())
 }

@@ -29,10 +29,9 @@ pub enum Verdict {
     Repeated,
     /// It says the same as the earlier one, in another operation.
     Harmless { earlier: String },
-    /// It contradicts this earlier one.
-    Double { earlier: Box<Vote> },
-    /// So it does, but the voter has been denounced there, in the operation with this hash.
-    AlreadyDenounced { evidence: String },
+    /// It contradicts this one, the latest that was denounced or the first; `evidence` is the operation that denounced the
+    /// voter there before.
+    Double { earlier: Box<Vote>, evidence: Option<String> },
 }
 
 /// The votes seen, by position, kind and voter. One chain to a table.
@@ -108,10 +107,9 @@ impl Votes {
             Verdict::Repeated
         } else if !record.vote.contradicts(vote) {
             Verdict::Harmless { earlier: record.vote.hash.clone() }
-        } else if let Some(evidence) = &record.evidence {
-            Verdict::AlreadyDenounced { evidence: evidence.clone() }
         } else {
-            Verdict::Double { earlier: Box::new(record.vote.clone()) }
+            let earlier = Box::new(record.vote.clone());
+            Verdict::Double { earlier, evidence: record.evidence.clone() }
         }
     }
 
@@ -122,13 +120,11 @@ impl Votes {
         votes.entry(key).or_insert(Record { vote, evidence: None });
     }
 
-    /// Remembers that the voter was denounced at the position of this vote.
-    pub fn denounced(&mut self, vote: &Vote, voter: &str, evidence: &str) {
+    /// Remembers that the voter was denounced for this vote, which takes the place of the one it contradicts.
+    pub fn denounced(&mut self, vote: Vote, voter: &str, evidence: &str) {
+        let votes = self.votes.entry(vote.position).or_default();
         let key = (vote.kind, voter.to_owned());
-        let votes = self.votes.get_mut(&vote.position);
-        if let Some(record) = votes.and_then(|votes| votes.get_mut(&key)) {
-            record.evidence = Some(evidence.to_owned());
-        }
+        votes.insert(key, Record { vote, evidence: Some(evidence.to_owned()) });
     }
 
     /// Forgets what is below this level.
@@ -159,7 +155,7 @@ mod tests {
         let mut votes = Votes::default();
         let first = vote("oA", "attestation", 0, "vh1", "BL1");
         votes.remember(first.clone(), "b1");
-        let double = Verdict::Double { earlier: Box::new(first) };
+        let double = Verdict::Double { earlier: Box::new(first), evidence: None };
         let cases = [
             (vote("oB", "attestation", 0, "vh2", "BL1"), "b1", double.clone()),
             (vote("oC", "attestation", 0, "vh1", "BL2"), "b1", double),
@@ -179,16 +175,17 @@ mod tests {
     }
 
     #[test]
-    fn a_voter_is_denounced_once_at_a_position() {
+    fn each_further_vote_contradicts_the_latest_and_recalls_its_denunciation() {
         let mut votes = Votes::default();
         let first = vote("oA", "attestation", 0, "vh1", "BL1");
         votes.remember(first.clone(), "b1");
-        votes.denounced(&first, "b1", "oE");
+        let second = vote("oB", "attestation", 0, "vh2", "BL1");
+        votes.denounced(second.clone(), "b1", "oE");
         let third = vote("oC", "attestation", 0, "vh3", "BL1");
-        assert_eq!(
-            votes.judge(&third, "b1"),
-            Verdict::AlreadyDenounced { evidence: "oE".to_owned() }
-        );
+        let evidence = Some("oE".to_owned());
+        let again = |earlier| Verdict::Double { earlier: Box::new(earlier), evidence };
+        assert_eq!(votes.judge(&second, "b1"), Verdict::Repeated);
+        assert_eq!(votes.judge(&third, "b1"), again(second));
         votes.forget_below(6);
         assert_eq!(votes.judge(&third, "b1"), Verdict::First);
     }

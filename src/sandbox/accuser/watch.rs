@@ -55,7 +55,8 @@ impl Watch {
                 "header": item["header"],
             }))
             .await?;
-        match self.look_at_block(hash).await {
+        let level = item["header"]["level"].as_u64().and_then(|level| level.try_into().ok());
+        match self.look_at_block(hash, level.unwrap_or_default()).await {
             Ok(()) => {
                 self.events.denunciation(Level::Notice, "accuser_processed_block", hash).await;
             }
@@ -67,16 +68,20 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at one item of `monitor_operations`: the operations that have come.
+    /// Looks at one item of `monitor_operations`: the operations that have come. Those of another protocol, which the node's
+    /// mempool has once the chain has gone on to it, are for another agent.
     pub async fn arrived(&mut self, operations: &Value) {
-        for vote in operations.as_array().into_iter().flatten().filter_map(Vote::from_json) {
+        let own = self.events.protocol.hash;
+        let operations = operations.as_array().into_iter().flatten();
+        let operations = operations.filter(|operation| operation["protocol"] == own);
+        for vote in operations.filter_map(Vote::from_json) {
             if let Err(error) = self.look_at_vote(&vote).await {
                 self.events.failed(&trace(&error)).await;
             }
         }
     }
 
-    async fn look_at_block(&mut self, hash: &str) -> Result<(), RpcError> {
+    async fn look_at_block(&mut self, hash: &str, level: u32) -> Result<(), RpcError> {
         let chain_id = self.client.get_string("/chains/main/chain_id", "chain identifier").await?;
         let base = format!("/chains/{chain_id}/blocks/{hash}");
         let protocols = self.client.get(&format!("{base}/protocols")).await?;
@@ -85,12 +90,11 @@ impl Watch {
             self.events.denunciation_without_fields(Level::Error, name).await;
             return Ok(());
         }
-        let info = self.client.get(&base).await?;
-        let baked = baked(&info).ok_or_else(|| self.client.unexpected(&base, "baked block"))?;
-        let level = baked.position.level;
         let seen = json!({"level": level, "hash": hash});
         self.events.denunciation(Level::Debug, "accuser_saw_block", &seen).await;
         self.window.saw_level(level);
+        let info = self.client.get(&base).await?;
+        let baked = baked(&info).ok_or_else(|| self.client.unexpected(&base, "baked block"))?;
         self.look_for_double_baking(&chain_id, hash, &baked).await?;
         let consensus = info["operations"][0].as_array().into_iter().flatten();
         for vote in consensus.filter_map(Vote::from_json) {
@@ -166,22 +170,20 @@ impl Watch {
                 let name = format!("{}_conflict_ignored", vote.kind.word());
                 self.events.denunciation(Level::Debug, &name, &pair(vote, &earlier)).await;
             }
-            votes::Verdict::AlreadyDenounced { evidence } => {
-                let name = "double_consensus_already_denounced";
-                self.events.denunciation(Level::Debug, name, &evidence).await;
-            }
-            votes::Verdict::Double { earlier } => {
-                self.denounce_vote(&earlier, vote, &voter).await?;
+            votes::Verdict::Double { earlier, evidence } => {
+                self.denounce_vote(&earlier, vote, &voter, evidence).await?;
             }
         }
         Ok(())
     }
 
+    /// A voter that was denounced before is denounced again, with the votes that are new; `before` is told then.
     async fn denounce_vote(
         &mut self,
         earlier: &Vote,
         later: &Vote,
         voter: &str,
+        before: Option<String>,
     ) -> Result<(), RpcError> {
         let contents = earlier.evidence(later);
         let evidence = denounce::forge(&self.client, later.position.level, contents).await?;
@@ -189,7 +191,11 @@ impl Watch {
         let name = format!("double_{kind}_detected");
         self.events.denunciation(Level::Notice, &name, &pair(later, &earlier.hash)).await;
         let hash = denounce::inject(&self.client, Route::Private, &evidence).await?;
-        self.votes.denounced(later, voter, &hash);
+        if let Some(before) = before {
+            let name = "double_consensus_already_denounced";
+            self.events.denunciation(Level::Debug, name, &before).await;
+        }
+        self.votes.denounced(later.clone(), voter, &hash);
         let name = format!("double_{kind}_denounced");
         let denounced = json!({"hash": hash, "bytes": evidence.bytes});
         self.events.denunciation(Level::Notice, &name, &denounced).await;

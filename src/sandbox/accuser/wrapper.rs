@@ -1,14 +1,15 @@
-//! The part of the accuser that belongs to no protocol: it waits for one that has an agent, then follows the heads.
+//! The part of the accuser that belongs to no protocol: it waits for one that is in use, then follows the heads.
 
 use serde_json::{Value, json};
 
 use super::Failure;
+use super::agents::Agents;
 use super::backoff::Backoff;
 use super::events::WrapperEvents;
-use crate::sandbox::protocol::{self, Protocol};
+use crate::sandbox::protocol;
 use crate::sandbox::rpc_client::{RpcClient, RpcError};
 
-/// Watches over the agent of one node.
+/// Watches over the agents of one node.
 #[derive(Clone, Debug)]
 pub struct Wrapper {
     pub client: RpcClient,
@@ -16,23 +17,30 @@ pub struct Wrapper {
     pub keep_alive: bool,
 }
 
+/// What a new head says.
+struct Head {
+    level: u64,
+    next_protocol: String,
+}
+
 impl Wrapper {
-    /// The protocol to run an agent for: at once, or when the chain leaves genesis.
-    pub async fn active_protocol(&self) -> Result<Protocol, Failure> {
+    /// The hash of the protocol to run an agent for: at once, or when the chain leaves genesis.
+    pub async fn active_protocol(&self) -> Result<String, Failure> {
         if self.keep_alive {
             self.wait_for_node().await;
         }
-        let hash = self.next_protocol("head").await.map_err(fatal)?;
-        if hash != protocol::GENESIS {
-            return known(&hash);
+        let hash = self.next_protocol("head").await.map_err(failed)?;
+        if !protocol::is_frozen(&hash) {
+            return Ok(hash);
         }
-        let frozen = json!({"status": "frozen", "proto_hash": hash});
-        self.events.notice("protocol_encountered", &frozen).await;
+        self.events.protocol_encountered(&hash).await;
         self.events.notice("waiting_for_active_protocol", &json!({})).await;
-        self.protocol_after_genesis().await
+        let hash = self.protocol_after_genesis().await?;
+        self.events.protocol_encountered(&hash).await;
+        Ok(hash)
     }
 
-    async fn protocol_after_genesis(&self) -> Result<Protocol, Failure> {
+    async fn protocol_after_genesis(&self) -> Result<String, Failure> {
         loop {
             let mut heads = match self.client.lines("/monitor/heads/main").await {
                 Ok(heads) => heads,
@@ -42,9 +50,9 @@ impl Wrapper {
                 }
             };
             while let Ok(Some(_)) = heads.next().await {
-                let hash = self.next_protocol("head").await.map_err(fatal)?;
-                if hash != protocol::GENESIS {
-                    return known(&hash);
+                let hash = self.next_protocol("head").await.map_err(failed)?;
+                if !protocol::is_frozen(&hash) {
+                    return Ok(hash);
                 }
             }
             self.head_stream_ended().await;
@@ -56,15 +64,17 @@ impl Wrapper {
         }
     }
 
-    /// Follows the heads for as long as the program runs. Without keep-alive a lost node is left to the agent, which
-    /// notices it too and ends the program.
-    pub async fn follow_heads(&self) -> Result<(), Failure> {
-        let mut highest = 0;
+    /// Follows the heads for as long as the program runs, and has the agents follow. Without keep-alive a lost node is left
+    /// to the agents, which notice it too and end the program.
+    pub async fn follow_heads(&self, agents: &mut Agents) -> Result<(), Failure> {
+        let mut highest = None;
         loop {
             if let Ok(mut heads) = self.client.lines("/monitor/heads/main").await {
                 while let Ok(Some(head)) = heads.next().await {
                     // What a dying node leaves unanswered shows in the stream next.
-                    let _ = self.new_head(&head, &mut highest).await;
+                    if let Ok(Some(head)) = self.new_head(&head, &mut highest).await {
+                        agents.follow(head.level, &head.next_protocol).await?;
+                    }
                 }
             }
             self.head_stream_ended().await;
@@ -76,27 +86,33 @@ impl Wrapper {
         }
     }
 
-    async fn new_head(&self, head: &Value, highest: &mut u64) -> Result<(), RpcError> {
+    /// Reports a head; one that is no higher than another before it is passed over.
+    async fn new_head(
+        &self,
+        head: &Value,
+        highest: &mut Option<u64>,
+    ) -> Result<Option<Head>, RpcError> {
         let level = head["level"].as_u64().unwrap_or_default();
         let block = &head["hash"];
         let uri = self.client.endpoint().to_string();
         let seen = json!({"level": level, "uri": uri, "block": block});
-        if level <= *highest && *highest > 0 {
+        self.events.debug("agnostic_daemon_monitoring_head_from_node", &seen).await;
+        if highest.is_some_and(|highest| level <= highest) {
             let name = "agnostic_daemon_skipping_lower_or_equal_level";
             self.events.debug(name, &seen).await;
-            return Ok(());
+            return Ok(None);
         }
-        *highest = level;
-        self.events.debug("agnostic_daemon_monitoring_head_from_node", &seen).await;
-        let base = format!("/chains/main/blocks/{}", block.as_str().unwrap_or("head"));
-        let period = self.client.get(&format!("{base}/votes/current_period")).await?;
+        *highest = Some(level);
+        let block = block.as_str().unwrap_or("head");
+        let period =
+            self.client.get(&format!("/chains/main/blocks/{block}/votes/current_period")).await?;
         let status = json!({
             "block": block,
             "period": period["voting_period"]["kind"],
             "remaining": period["remaining"],
         });
         self.events.notice("period_status", &status).await;
-        Ok(())
+        Ok(Some(Head { level, next_protocol: self.next_protocol(block).await? }))
     }
 
     async fn head_stream_ended(&self) {
@@ -124,7 +140,7 @@ impl Wrapper {
 
     async fn survive(&self, error: RpcError) -> Result<(), Failure> {
         if !self.keep_alive {
-            return Err(fatal(error));
+            return Err(failed(error));
         }
         self.wait_for_node().await;
         Ok(())
@@ -138,11 +154,10 @@ impl Wrapper {
     }
 }
 
-fn fatal(error: RpcError) -> Failure {
-    Failure::Error(error.to_string())
-}
-
-fn known(hash: &str) -> Result<Protocol, Failure> {
-    Protocol::of_hash(hash)
-        .ok_or_else(|| Failure::Fatal(format!("no accuser is known for the protocol {hash}")))
+/// These requests are made without Octez's own client: an answer that is no success is an exception there.
+fn failed(error: RpcError) -> Failure {
+    match error {
+        RpcError::Status { .. } => Failure::Exception(error.to_string()),
+        error => Failure::Error(error.to_string()),
+    }
 }

@@ -8,11 +8,12 @@ use super::ClientError;
 use super::activate::{inject, now};
 use super::command::Bake;
 use crate::sandbox::block::{Contents, Fitness, Header, PASSES, context_after, operations_hash};
-use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, Signature};
+use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, Signature};
 use crate::sandbox::keys::Identity;
 use crate::sandbox::operation::{self, Operation, VoteKind};
 use crate::sandbox::protocol;
 use crate::sandbox::rpc_client::RpcClient;
+use crate::sandbox::upgrades::{Upgrades, proto_level};
 
 /// The seconds that must lie between two blocks.
 const MINIMAL_BLOCK_DELAY: i64 = 1;
@@ -22,6 +23,9 @@ struct Parent {
     hash: BlockHash,
     header: Header,
     is_head: bool,
+    /// The protocol of the block to bake, and the one it leaves behind.
+    protocol: ProtocolHash,
+    next_protocol: ProtocolHash,
 }
 
 /// Bakes, signs and injects a block with what the mempool holds for it; gives its hash.
@@ -54,8 +58,18 @@ async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, Client
     let unexpected = || client.unexpected(&path, "header");
     let hash = json["hash"].as_str().and_then(|hash| hash.parse().ok()).ok_or_else(unexpected)?;
     let header = shell(&json).ok_or_else(unexpected)?;
+    let protocol = protocols["next_protocol"].as_str().and_then(|hash| hash.parse().ok());
+    let protocol = protocol.ok_or_else(|| client.unexpected(&base, "protocol"))?;
+    let next_protocol = upgrades(client).await?.after(header.level.saturating_add(1), protocol);
     let head = client.get_string("/chains/main/blocks/head/hash", "block hash").await?;
-    Ok(Parent { hash, header, is_head: json["hash"] == head })
+    Ok(Parent { hash, header, is_head: json["hash"] == head, protocol, next_protocol })
+}
+
+/// What the node's users have agreed on: only so can a baker number the migration block.
+async fn upgrades(client: &RpcClient) -> Result<Upgrades, ClientError> {
+    let path = "/config/network/user_activated_upgrades";
+    let list = client.get(path).await?;
+    Ok(Upgrades::from_json(&list).map_err(|_| client.unexpected(path, "list of upgrades"))?)
 }
 
 /// A header without the protocol's part, which for an activation block is not a baker's.
@@ -123,7 +137,7 @@ fn forge(parent: &Parent, operations: &[Vec<Operation>], bake: &Bake) -> Header 
         header.timestamp.saturating_add(MINIMAL_BLOCK_DELAY).saturating_add(i64::from(bake.round));
     Header {
         level,
-        proto: header.proto,
+        proto: proto_level(header.proto, &parent.protocol, &parent.next_protocol),
         predecessor: parent.hash,
         timestamp: if bake.minimal_timestamp { earliest } else { now().max(earliest) },
         validation_pass: u8::try_from(PASSES).expect("there are four passes"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::activate::Activate;
 use super::bake::bake;
 use super::command::{self, Command};
-use super::vote::vote;
+use super::vote::{Cast, vote};
 use super::wallet::Wallet;
 use super::{ClientError, admin, rpc};
 use crate::sandbox::console;
@@ -86,9 +86,12 @@ async fn run(globals: Globals, words: &[String]) -> Result<(), ClientError> {
         }
         Command::Vote(options) => {
             for voter in identities(&wallet, &options.keys)? {
-                let hash = vote(&client, &options, voter).await?;
-                let kind = options.kind.word();
-                console::out(&format!("Injected {kind} {hash} for {}", voter.public_key_hash));
+                let Cast { hash, vote, branch } = vote(&client, &options, voter).await?;
+                let (kind, pkh) = (options.kind.word(), voter.public_key_hash);
+                console::out(&format!(
+                    "Injected {kind} {hash} for {pkh}: level {}, round {}, slot {}, payload {}, branch {branch}",
+                    vote.level, vote.round, vote.slot, vote.payload_hash
+                ));
             }
         }
         Command::Rpc { method, path, body } => {

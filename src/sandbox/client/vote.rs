@@ -12,12 +12,20 @@ use crate::sandbox::rpc_client::{RpcClient, RpcError};
 /// How far below the block the branch of its votes is.
 const BRANCH_BELOW: u32 = 2;
 
-/// Signs and injects the vote; gives the operation's hash.
+/// A vote that the node took.
+#[derive(Debug)]
+pub struct Cast {
+    pub hash: String,
+    pub vote: operation::Vote,
+    pub branch: BlockHash,
+}
+
+/// Signs and injects the vote.
 pub async fn vote(
     client: &RpcClient,
     vote: &Vote,
     voter: &'static Identity,
-) -> Result<String, ClientError> {
+) -> Result<Cast, ClientError> {
     let header = client.get(&format!("/chains/main/blocks/{}/header", vote.of)).await?;
     let level = match vote.level {
         Some(level) => level,
@@ -46,7 +54,7 @@ pub async fn vote(
         "/injection/operation?chain=main"
     };
     match client.post(path, &json!(operation.to_hex())).await? {
-        Value::String(hash) => Ok(hash),
+        Value::String(hash) => Ok(Cast { hash, vote: body, branch }),
         _ => Err(client.unexpected(path, "operation hash").into()),
     }
 }

@@ -3,6 +3,8 @@
 //! Every applied block stays, also on branches that lost. The head changes only to a block whose fitness is strictly
 //! greater (`src/lib_shell/chain_validator.ml`), so of two equals the first one to arrive wins.
 
+mod cycle;
+pub mod penalties;
 mod reference;
 mod validate;
 
@@ -11,18 +13,21 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+pub use self::cycle::Cycles;
+pub use self::penalties::{Penalties, Slash};
 pub use self::reference::BlockReference;
 pub use self::validate::InvalidBlock;
 use crate::sandbox::block::{Fitness, Header, operations_hash};
 use crate::sandbox::hash::{BlockHash, ChainId, ContextHash, ProtocolHash};
 use crate::sandbox::keys::Identity;
-use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::operation::Operation;
+use crate::sandbox::protocol;
+use crate::sandbox::upgrades::Upgrades;
 
 /// Genesis of the `sandbox` network (`src/lib_node_config/config_file.ml`).
 pub const GENESIS: &str = "BLockGenesisGenesisGenesisGenesisGenesisf79b5d1CoW2";
 /// 2018-06-30T16:07:32Z
-const GENESIS_TIME: i64 = 1_530_374_852;
-const GENESIS_PROTOCOL: &str = "ProtoGenesisGenesisGenesisGenesisGenesisGenesk612im";
+pub const GENESIS_TIME: i64 = 1_530_374_852;
 
 /// A block with its operations, as it comes from a client or a peer.
 #[derive(Clone, Debug)]
@@ -38,14 +43,17 @@ pub struct Block {
     pub hash: BlockHash,
     pub header: Header,
     pub operations: Vec<Vec<Operation>>,
-    /// The protocol that the block is of, and the one that its successor is of; they differ at an activation.
+    /// The protocol that the block is of, and the one that its successor is of; they differ at an activation and at a
+    /// migration.
     pub protocol: ProtocolHash,
     pub next_protocol: ProtocolHash,
     pub baker: Option<&'static Identity>,
     /// The parameters that the active protocol was given.
     pub parameters: Arc<Map<String, Value>>,
-    /// Every offence that this block or an ancestor holds the evidence of.
-    pub denounced: Arc<HashSet<Offence>>,
+    /// What follows from the evidence that this block and its ancestors hold.
+    pub penalties: Arc<Penalties>,
+    /// What this block's end of a cycle has cost offenders.
+    pub slashes: Vec<Slash>,
 }
 
 impl Block {
@@ -55,7 +63,16 @@ impl Block {
 
     /// Before an activation there is nobody to bake, and nothing to denounce.
     pub fn is_protocol_active(&self) -> bool {
-        self.next_protocol.to_string() != GENESIS_PROTOCOL
+        self.next_protocol.to_string() != protocol::GENESIS
+    }
+
+    pub fn cycles(&self) -> Cycles {
+        Cycles::of(&self.parameters)
+    }
+
+    /// Whether another protocol follows the one that this block is of.
+    pub fn changes_protocol(&self) -> bool {
+        self.protocol != self.next_protocol
     }
 }
 
@@ -77,13 +94,14 @@ pub struct Chain {
     blocks: HashMap<BlockHash, Arc<Block>>,
     genesis: Arc<Block>,
     head: Arc<Block>,
+    upgrades: Upgrades,
 }
 
 impl Chain {
     /// A chain of the genesis block alone.
     pub fn sandbox() -> Self {
         let hash: BlockHash = GENESIS.parse().expect("the genesis hash is valid");
-        let protocol = GENESIS_PROTOCOL.parse().expect("the genesis protocol is valid");
+        let protocol = protocol::GENESIS.parse().expect("the genesis protocol is valid");
         let header = Header {
             level: 0,
             proto: 0,
@@ -103,10 +121,27 @@ impl Chain {
             next_protocol: protocol,
             baker: None,
             parameters: Arc::default(),
-            denounced: Arc::default(),
+            penalties: Arc::default(),
+            slashes: Vec::new(),
         });
         let blocks = HashMap::from([(hash, Arc::clone(&genesis))]);
-        Self { id: ChainId::of_genesis(&hash), blocks, head: Arc::clone(&genesis), genesis }
+        let head = Arc::clone(&genesis);
+        Self {
+            id: ChainId::of_genesis(&hash),
+            blocks,
+            genesis,
+            head,
+            upgrades: Upgrades::default(),
+        }
+    }
+
+    /// Changes the protocol of blocks to come at these levels. What has been applied stays as it is.
+    pub fn set_upgrades(&mut self, upgrades: Upgrades) {
+        self.upgrades = upgrades;
+    }
+
+    pub fn upgrades(&self) -> &Upgrades {
+        &self.upgrades
     }
 
     pub fn id(&self) -> ChainId {
@@ -169,21 +204,25 @@ impl Chain {
         branch
     }
 
-    /// Checks a block against its predecessor and applies it; the head may change. A known block is `Ok(None)`.
-    pub fn apply(
-        &mut self,
-        candidate: Candidate,
-    ) -> Result<Option<(Arc<Block>, Adoption)>, InvalidBlock> {
-        let checked = self.check(candidate)?;
-        Ok(checked.map(|block| (Arc::clone(&block), self.add(block))))
-    }
-
     /// The block that this candidate would be. A known block is `Ok(None)`.
     pub fn check(&self, candidate: Candidate) -> Result<Option<Arc<Block>>, InvalidBlock> {
         if self.blocks.contains_key(&candidate.header.hash()) {
             return Ok(None);
         }
-        self.validate(candidate).map(|block| Some(Arc::new(block)))
+        self.validate(candidate, &self.upgrades).map(|block| Some(Arc::new(block)))
+    }
+
+    /// Applies a block that was applied before, with the protocol that it left behind then; `None`: the same as before.
+    pub fn restore(
+        &mut self,
+        candidate: Candidate,
+        next_protocol: Option<ProtocolHash>,
+    ) -> Result<(), InvalidBlock> {
+        let level = candidate.header.level;
+        let then = next_protocol.map(|protocol| Upgrades::at(level, protocol)).unwrap_or_default();
+        let block = self.validate(candidate, &then)?;
+        self.add(Arc::new(block));
+        Ok(())
     }
 
     /// Adds a checked block; the head may change.

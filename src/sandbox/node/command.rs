@@ -15,6 +15,9 @@ pub enum Command {
     Run { data_dir: PathBuf, changes: Changes },
 }
 
+/// A flag that only `run` has: whether the node validates in one process is nothing it remembers.
+const RUN_ONLY: &str = "--singleprocess";
+
 /// What to do with `config.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigAction {
@@ -100,7 +103,7 @@ const IGNORED_WITH_VALUE: [&str; 29] = [
 ];
 
 /// Flags without an effect in a sandbox.
-const IGNORED_FLAGS: [&str; 13] = [
+const IGNORED_FLAGS: [&str; 12] = [
     "--allow-all-rpc-local",
     "--disable-context-pruning",
     "--disable-mempool",
@@ -111,7 +114,6 @@ const IGNORED_FLAGS: [&str; 13] = [
     "--force",
     "--force-history-mode-switch",
     "--no-bootstrap-peers",
-    "--singleprocess",
     "-f",
     "-v",
 ];
@@ -126,7 +128,7 @@ pub fn parse(args: &[String]) -> Result<Command, UsageError> {
     if options.help {
         return Ok(Command::Help);
     }
-    let Options { data_dir, changes, .. } = options;
+    let Options { data_dir, changes, singleprocess, .. } = options;
     let data_dir = data_dir.unwrap_or_else(default_data_dir);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let command = match words.as_slice() {
@@ -138,7 +140,12 @@ pub fn parse(args: &[String]) -> Result<Command, UsageError> {
             Command::IdentityGenerate { data_dir }
         }
         ["identity", "show"] => Command::IdentityShow { data_dir },
-        ["config", action] => Command::Config { action: config_action(action)?, data_dir, changes },
+        ["config", action] => {
+            if singleprocess {
+                return Err(UsageError::UnknownOption { option: RUN_ONLY.to_owned() });
+            }
+            Command::Config { action: config_action(action)?, data_dir, changes }
+        }
         ["identity", name, ..] => {
             let wanted = "either 'generate' or 'show'";
             return Err(UsageError::UnknownCommand { name: (*name).to_owned(), wanted });
@@ -191,6 +198,7 @@ fn default_data_dir() -> PathBuf {
 struct Options {
     version: bool,
     help: bool,
+    singleprocess: bool,
     data_dir: Option<PathBuf>,
     changes: Changes,
 }
@@ -231,6 +239,7 @@ impl Options {
         match flag {
             "--version" => self.version = true,
             "--help" => self.help = true,
+            RUN_ONLY => self.singleprocess = true,
             "--private-mode" => self.changes.private_mode = Some(true),
             _ => return IGNORED_FLAGS.contains(&flag),
         }
@@ -345,6 +354,7 @@ mod tests {
             ("walk", "unknown command 'walk'"),
             ("config", "must be one of"),
             ("config explode", "unknown command 'explode'"),
+            ("config init --singleprocess", "unknown option '--singleprocess'"),
             ("run --fast", "unknown option '--fast'"),
             ("run --rpc-addr", "needs an argument"),
             ("run --rpc-addr here", "expected an address"),

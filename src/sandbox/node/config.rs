@@ -1,9 +1,13 @@
 //! `config.json`: what a node is told once and keeps (`src/lib_node_config/config_file.ml`).
 
+mod network;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+
+use crate::sandbox::upgrades::Upgrades;
 
 /// Octez's number of peers that must agree before a node calls itself synchronised.
 const DEFAULT_SYNCHRONISATION_THRESHOLD: usize = 4;
@@ -39,6 +43,7 @@ pub struct Config {
     pub private_mode: bool,
     pub max_connections: usize,
     pub synchronisation_threshold: usize,
+    pub upgrades: Upgrades,
 }
 
 /// A configuration file that cannot be used.
@@ -131,11 +136,7 @@ impl ConfigFile {
             None => vec![(Ipv4Addr::LOCALHOST, DEFAULT_RPC_PORT).into()],
             Some(found) => typed("rpc.listen-addrs", "a list of addresses", found)?,
         };
-        let network: String = self.or(&["network"], "network", "a name", "sandbox".into())?;
-        if network != "sandbox" {
-            let (field, wanted) = ("network", "\"sandbox\", the only network of the stand-in");
-            return Err(ConfigError::Field { field, wanted, found: network.into() });
-        }
+        let upgrades = self.get(&["network"]).map(network::upgrades).transpose()?;
         let net_addr: SocketAddr = self.or(
             &["p2p", "listen-addr"],
             "p2p.listen-addr",
@@ -175,6 +176,7 @@ impl ConfigFile {
                 "a number",
                 DEFAULT_SYNCHRONISATION_THRESHOLD,
             )?,
+            upgrades: upgrades.unwrap_or_default(),
         })
     }
 

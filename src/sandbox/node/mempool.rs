@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::chain::{Block, Chain};
 use super::trace;
-use crate::sandbox::hash::{BlockHash, OperationHash, ProtocolHash};
+use crate::sandbox::hash::{BlockHash, OperationHash, ProtocolHash, PublicKeyHash};
 use crate::sandbox::operation::{Operation, Vote, VoteKind};
 
 /// How many blocks below the head an operation's branch may be (`max_operations_time_to_live`).
@@ -74,6 +74,11 @@ pub enum Refusal {
     NotLive { branch: BlockHash },
     #[error("no delegate has signed it")]
     InvalidSignature,
+    #[error(
+        "Delegate {delegate} has committed too many misbehaviours; it is temporarily not allowed to \
+         bake/preattest/attest."
+    )]
+    ForbiddenDelegate { delegate: PublicKeyHash },
     #[error("the evidence proves no misbehaviour")]
     InvalidDenunciation,
     #[error("the misbehaviour was already denounced in a block")]
@@ -89,7 +94,10 @@ pub enum Refusal {
 impl Refusal {
     pub fn class(&self) -> Class {
         match self {
-            Self::NoProtocol | Self::InvalidSignature | Self::InvalidDenunciation => Class::Refused,
+            Self::NoProtocol
+            | Self::InvalidSignature
+            | Self::ForbiddenDelegate { .. }
+            | Self::InvalidDenunciation => Class::Refused,
             Self::NotLive { .. } | Self::AlreadyDenounced { .. } => Class::BranchRefused,
             Self::Conflict { .. } | Self::FutureLevel { .. } => Class::BranchDelayed,
             Self::OldLevel { .. } => Class::Outdated,
@@ -102,6 +110,9 @@ impl Refusal {
             Self::NoProtocol => ("permanent", "prevalidation.parse_error"),
             Self::NotLive { .. } => ("branch", "prevalidation.oversized_or_old_branch"),
             Self::InvalidSignature => ("permanent", "operation.invalid_signature"),
+            Self::ForbiddenDelegate { .. } => {
+                ("permanent", "validate.temporarily_forbidden_delegate")
+            }
             Self::InvalidDenunciation => {
                 ("permanent", "validate.operation.block.invalid_denunciation")
             }
@@ -115,6 +126,7 @@ impl Refusal {
         let mut error = json!({ "kind": kind, "id": id, "msg": self.to_string() });
         match self {
             Self::NoProtocol | Self::InvalidSignature | Self::InvalidDenunciation => {}
+            Self::ForbiddenDelegate { delegate } => error["delegate"] = json!(delegate),
             Self::NotLive { branch } => error["branch"] = json!(branch),
             Self::AlreadyDenounced { level, delegate } => {
                 error["level"] = json!(level);
@@ -246,7 +258,7 @@ impl Mempool {
 
     fn check_evidence(&self, chain: &Chain, operation: &Operation) -> Result<(), Refusal> {
         let offence = operation.offence().ok_or(Refusal::InvalidDenunciation)?;
-        if chain.head().denounced.contains(&offence) {
+        if chain.head().penalties.knows(&offence) {
             let delegate = offence.delegate.to_string();
             return Err(Refusal::AlreadyDenounced { level: offence.level, delegate });
         }
@@ -266,7 +278,10 @@ impl Mempool {
         vote: Vote,
     ) -> Result<(), Refusal> {
         let head = chain.head().level();
-        operation.signer().ok_or(Refusal::InvalidSignature)?;
+        let signer = operation.signer().ok_or(Refusal::InvalidSignature)?.pkh();
+        if chain.head().penalties.is_forbidden(&signer) {
+            return Err(Refusal::ForbiddenDelegate { delegate: signer });
+        }
         let (oldest, newest) = (head.saturating_sub(1), head.saturating_add(1));
         if vote.level < oldest {
             return Err(Refusal::OldLevel { expected: oldest, provided: vote.level });

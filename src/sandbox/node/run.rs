@@ -20,9 +20,10 @@ use super::shell::{Shell, Synchronisation};
 use super::start::{EXIT_ERROR, StartError, fail};
 use super::store::Store;
 use super::worker::Worker;
+use crate::sandbox::COMMIT;
 use crate::sandbox::hash::PeerId;
+use crate::sandbox::signals::{self, Wrappers};
 use crate::sandbox::sink::{Level, NoFields, Sink};
-use crate::sandbox::{COMMIT, signals};
 
 const MAIN: [&str; 2] = ["node", "main"];
 const IDENTITY: [&str; 2] = ["node", "identity"];
@@ -32,6 +33,7 @@ const CHAIN: [&str; 2] = ["validator", "chain"];
 
 /// Runs a node until a signal ends it.
 pub(super) fn run(exe: &str, data_dir: &Path, changes: &Changes) -> ExitCode {
+    raise_descriptor_limit();
     let sink = OnceLock::new();
     let node = async {
         match start(&sink, data_dir, changes).await {
@@ -43,11 +45,20 @@ pub(super) fn run(exe: &str, data_dir: &Path, changes: &Changes) -> ExitCode {
             }
         }
     };
-    signals::supervise(exe, node, async || {
+    signals::supervise(exe, Wrappers::One, node, async || {
         if let Some(sink) = sink.get() {
             shut_down(sink).await;
         }
     })
+}
+
+/// Takes all the descriptors it may have: each client that waits on a stream needs one.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Without them it serves fewer clients at once; the others wait.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Brings the node up to `node_is_ready`, telling of each step as Octez does.
@@ -61,9 +72,10 @@ async fn start(
     let file = ConfigFile::read(data_dir)?.with(data_dir, changes);
     let config = file.resolve()?;
     let bootstrap = config.peers.iter().map(|peer| parse_peer(peer)).collect::<Result<_, _>>()?;
+    data_dir::prepare(data_dir)?;
+    sink.keep_daily_log(&data_dir.join("daily_logs")).await?;
     sink.emit(Level::Notice, &VALIDATION, "config_validation_success", &NoFields {}).await;
 
-    data_dir::prepare(data_dir)?;
     let lock = data_dir::lock(data_dir)?;
     let own = read_or_generate_identity(sink, data_dir).await?;
     let peers_file = PeersFile::of(data_dir);
@@ -78,7 +90,8 @@ async fn start(
     };
     tell_starting(sink).await;
 
-    let (store, chain) = open_store(data_dir)?;
+    let (store, mut chain) = open_store(data_dir)?;
+    chain.set_upgrades(config.upgrades.clone());
     let (shell, worker) = start_shell(sink, &config, store, chain);
     let listener = listen("peers", config.net_addr).await?;
     let network = Network::new(settings, shell.clone(), worker.clone(), sink.clone());

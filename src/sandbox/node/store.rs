@@ -1,5 +1,8 @@
 //! The chain on disk: one line of JSON for each applied block, appended in the order of their application.
 //!
+//! A line also says which protocol its block left behind, if another one, so that the chain comes back as it was whatever
+//! `config.json` says of upgrades by then.
+//!
 //! A line is written with one `write`, so whatever kills the node leaves whole lines and at most one cut-off line at the
 //! end; that one is dropped when the chain is read back. Replaying the lines in order gives the same tree and the same
 //! head.
@@ -12,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{Block, Candidate, Chain};
 use crate::sandbox::block::Header;
+use crate::sandbox::hash::ProtocolHash;
 use crate::sandbox::operation::Operation;
 use crate::sandbox::wire::DecodeError;
 
@@ -21,6 +25,15 @@ pub struct Store {
     file: File,
     /// Bytes of whole lines.
     length: u64,
+}
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredBlock {
+    #[serde(flatten)]
+    block: BlockText,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_protocol: Option<ProtocolHash>,
 }
 
 /// A block as text: on disk and between peers.
@@ -65,7 +78,9 @@ impl Store {
 
     /// Adds a block. After a failure the file is as it was before.
     pub fn append(&mut self, block: &Block) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&BlockText::of(block))?;
+        let next_protocol = block.changes_protocol().then_some(block.next_protocol);
+        let stored = StoredBlock { block: BlockText::of(block), next_protocol };
+        let mut line = serde_json::to_vec(&stored)?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
             self.file.set_len(self.length)?;
@@ -84,9 +99,9 @@ fn replay(bytes: &[u8]) -> (Chain, u64) {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let applied = line
             .strip_suffix(b"\n")
-            .and_then(|line| serde_json::from_slice::<BlockText>(line).ok())
-            .and_then(|text| text.parse().ok())
-            .is_some_and(|candidate| chain.apply(candidate).is_ok());
+            .and_then(|line| serde_json::from_slice::<StoredBlock>(line).ok())
+            .and_then(|stored| Some((stored.block.parse().ok()?, stored.next_protocol)))
+            .is_some_and(|(candidate, next)| chain.restore(candidate, next).is_ok());
         if !applied {
             break;
         }

@@ -24,6 +24,8 @@ impl InvalidBlock {
                 "validator.invalid_block"
             }
             Self::ProtocolData { .. } => "block_header.invalid_protocol_data",
+            Self::UnavailableProtocol { .. } => "validator.unavailable_protocol",
+            Self::ForbiddenDelegate { .. } => "validate.temporarily_forbidden_delegate",
             Self::UnknownBaker => "block_header.invalid_signature",
             Self::Operation { .. } => "validator.invalid_operation_in_block",
         };

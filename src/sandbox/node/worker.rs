@@ -223,6 +223,15 @@ impl Loop {
             Adoption::Switch { .. } => "branch",
         };
         self.emit(Level::Info, &STORE, "set_head", &json!([hash, level])).await;
+        if block.changes_protocol() {
+            let table = json!({
+                "proto_hash": block.next_protocol,
+                "proto_level": block.header.proto,
+                "block_hash": hash,
+                "block_level": level,
+            });
+            self.emit(Level::Notice, &STORE, "update_protocol_table", &table).await;
+        }
         if event == "branch" {
             self.emit(Level::Notice, &CHAIN, "branch_switch", &view).await;
         } else if self.shell.with(|state| state.synchronisation().bootstrapped) {
@@ -264,12 +273,12 @@ impl Loop {
 
     async fn receive(&self, operations: Vec<Operation>, times: Times) {
         for operation in operations {
-            let hash = operation.hash();
+            let (hash, raw) = (operation.hash(), operation.raw_json());
             if self.shell.receive(operation).is_none() {
                 continue;
             }
             self.emit(Level::Debug, &PREVALIDATOR, "operation_classified", &json!(hash)).await;
-            let view = json!({ "request": "arrived", "operation_hash": hash });
+            let view = json!({ "request": "arrived", "operation_hash": hash, "operation": raw });
             self.tell_completed(Level::Debug, "request_completed_debug", view, times).await;
         }
     }

@@ -2,20 +2,34 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::{Asked, Endpoint, Lines, RpcClient, RpcError};
+use crate::sandbox::sink::{Level, Sink};
+
+/// How often a request is made that is answered with 502, and how much longer each pause between two attempts is
+/// (`src/lib_rpc_http/RPC_client_unix.ml`).
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(100);
 
 impl RpcClient {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint: Arc::new(endpoint) }
+        Self { endpoint: Arc::new(endpoint), reports: None }
+    }
+
+    /// The same node, asked with the patience that Octez's own client has for a gateway without a node behind it: after a
+    /// 502, again, and each time it is told in an event.
+    #[must_use]
+    pub fn reporting_to(&self, sink: &Sink) -> Self {
+        Self { endpoint: Arc::clone(&self.endpoint), reports: Some(sink.clone()) }
     }
 
     pub fn endpoint(&self) -> &Endpoint {
@@ -83,6 +97,32 @@ impl RpcClient {
     }
 
     async fn send(
+        &self,
+        asked: &Asked,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response<Incoming>, RpcError> {
+        let (mut attempt, mut pause) = (1, Duration::ZERO);
+        loop {
+            let response = self.send_once(asked, path, body).await?;
+            let reports = match &self.reports {
+                Some(reports) if response.status() == StatusCode::BAD_GATEWAY => reports,
+                Some(_) | None => return Ok(response),
+            };
+            let (status, bytes) = read(asked, response).await?;
+            let text = String::from_utf8_lossy(&bytes);
+            let told = json!({"attempt": attempt, "delay": pause.as_secs_f64(), "text": text});
+            reports.emit_bare(Level::Error, "rpc_http_attempt", &told).await;
+            if attempt == ATTEMPTS {
+                return Err(refused(asked.clone(), status, &bytes));
+            }
+            tokio::time::sleep(pause).await;
+            pause += PAUSE;
+            attempt += 1;
+        }
+    }
+
+    async fn send_once(
         &self,
         asked: &Asked,
         path: &str,

@@ -3,12 +3,13 @@
 //! Octez neither unescapes a path nor lets one hold white space; an unknown option is ignored, a bad value of a known one is
 //! an error (`configure` in `src/lib_base/unix/file_descriptor_sink.ml`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::SinkError;
 use super::filter::{Filter, Rule, parse_level};
+use super::target::OpenMode;
 use crate::daemon::Level;
 
 /// One sink as configured, not yet open.
@@ -25,11 +26,13 @@ pub struct SinkConfig {
 pub enum Destination {
     Path {
         path: PathBuf,
-        /// Mode of a file that is created.
-        mode: u32,
-        /// Truncate instead of append.
-        fresh: bool,
-        create_dirs: bool,
+        mode: OpenMode,
+    },
+    /// A file for each day, the last so many of them kept.
+    Daily {
+        path: PathBuf,
+        mode: OpenMode,
+        days: usize,
     },
     Stdout,
     Stderr,
@@ -44,11 +47,27 @@ pub enum Format {
     PpRfc5424,
 }
 
+/// Nobody but the owner may read what a daemon writes, unless `chmod` says otherwise.
+const DEFAULT_MODE: u32 = 0o600;
+
 /// A file of sinks, named where a sink could be.
 #[derive(Deserialize)]
 struct ConfigFile {
     #[serde(alias = "activate")]
     active_sinks: Vec<String>,
+}
+
+/// The log that nodes and accusers keep in a directory of theirs, besides what the variable says.
+pub fn daily_log(directory: &Path) -> SinkConfig {
+    /// A week, as in Octez (`src/lib_base/unix/internal_event_unix.ml`).
+    const DAYS: usize = 7;
+    let mode = OpenMode { mode: DEFAULT_MODE, fresh: false, create_dirs: true };
+    SinkConfig {
+        destination: Destination::Daily { path: directory.join("daily.log"), mode, days: DAYS },
+        filter: Filter { rules: vec![Rule { prefix: Vec::new(), from: Some(Level::Info) }] },
+        format: Format::PpRfc5424,
+        advertise_levels: true,
+    }
 }
 
 /// Reads the whole value of the variable; `pid` is for `with-pid`.
@@ -109,19 +128,19 @@ fn path_destination(hierarchy: &str, options: &Options, pid: u32) -> Result<Dest
     if path.is_empty() {
         return Err("it has no path".to_owned());
     }
-    if options.last("daily-logs").is_some() {
-        return Err("daily-logs is not supported by the sandbox".to_owned());
-    }
-    let mut path = PathBuf::from(path);
-    if options.flag("with-pid") {
-        path = with_pid(path, pid);
-    }
-    Ok(Destination::Path {
-        path,
+    let path = PathBuf::from(path);
+    let mode = OpenMode {
         mode: options.mode()?,
         fresh: options.flag("fresh"),
         create_dirs: options.flag("create-dirs"),
-    })
+    };
+    if let Some(days) = options.last("daily-logs") {
+        let days =
+            days.parse().map_err(|_| format!("daily-logs: {days:?} is no number of days"))?;
+        return Ok(Destination::Daily { path, mode, days });
+    }
+    let path = if options.flag("with-pid") { with_pid(path, pid) } else { path };
+    Ok(Destination::Path { path, mode })
 }
 
 /// `/a/b.log` becomes `/a/b-4711.log`.
@@ -192,7 +211,7 @@ impl Options {
     }
 
     fn mode(&self) -> Result<u32, String> {
-        let Some(text) = self.last("chmod") else { return Ok(0o600) };
+        let Some(text) = self.last("chmod") else { return Ok(DEFAULT_MODE) };
         ocaml_int(text).ok_or_else(|| format!("chmod: {text:?} is not an integer"))
     }
 }
@@ -245,8 +264,8 @@ mod tests {
 
     fn path_of(value: &str) -> (String, u32, bool, bool) {
         match one(value).destination {
-            Destination::Path { path, mode, fresh, create_dirs } => {
-                (path.display().to_string(), mode, fresh, create_dirs)
+            Destination::Path { path, mode } => {
+                (path.display().to_string(), mode.mode, mode.fresh, mode.create_dirs)
             }
             other => panic!("{value}: {other:?}"),
         }
@@ -297,6 +316,15 @@ mod tests {
     }
 
     #[test]
+    fn a_daily_log_has_no_process_id_in_its_name() {
+        let mode = OpenMode { mode: 0o600, fresh: false, create_dirs: false };
+        assert_eq!(
+            one("file-descriptor-path:///a/b.log?daily-logs=5&with-pid=true").destination,
+            Destination::Daily { path: "/a/b.log".into(), mode, days: 5 }
+        );
+    }
+
+    #[test]
     fn section_prefixes_may_be_repeated_or_listed_and_the_level_comes_last() {
         let sink = one(
             "file-descriptor-path:///p?level-at-least=error&section-prefix=a.b:debug,c:none&section-prefix=d",
@@ -334,6 +362,7 @@ mod tests {
             "file-descriptor-path:///p?advertise-levels=yes",
             "file-descriptor-path:///p?chmod=rw",
             "file-descriptor-path:///p?chmod=0o9",
+            "file-descriptor-path:///p?daily-logs=some",
             "file-descriptor-path://",
             "file-descriptor-syslog:///p",
             "ftp://host/p",

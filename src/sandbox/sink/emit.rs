@@ -1,6 +1,7 @@
 //! Emitting: one event to every sink that takes it, one line at a time.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 use super::config::{self, Format, SinkConfig};
 use super::filter::{Filter, Rule};
 use super::line::{self, Envelope};
-use super::target::{Target, open_file};
+use super::target::Target;
 use super::{EmitError, Level, Sink, SinkError, VARIABLE, text};
 
 /// The sinks of a program once they are open.
@@ -65,6 +66,14 @@ impl Sink {
         Ok(sink)
     }
 
+    /// Keeps the daily log in this directory too, which is made if need be.
+    pub async fn keep_daily_log(&self, directory: &Path) -> Result<(), SinkError> {
+        let config = config::daily_log(directory);
+        let target = open_target(&config).await?;
+        self.open.outlets.lock().await.push(Outlet { config, target });
+        Ok(())
+    }
+
     /// Closes every sink, the user's log too, and opens these URIs instead; on an error all stays as it was.
     pub async fn replace(&self, uris: &[String]) -> Result<(), SinkError> {
         let outlets = open_outlets(&uris.join(" ")).await?;
@@ -114,10 +123,17 @@ impl Sink {
         self.write(&pending).await
     }
 
+    /// Emits an event that stands in no `<name>.v0` and no section: Octez has one such.
+    pub async fn emit_bare(&self, level: Level, name: &str, value: &(impl Serialize + ?Sized)) {
+        let pending = Pending::bare(level, name, line::json(value));
+        self.log_for_user(&pending);
+        report(self.write(&pending).await);
+    }
+
     async fn write(&self, pending: &Pending<'_>) -> Result<(), EmitError> {
-        let outlets = self.open.outlets.lock().await;
+        let mut outlets = self.open.outlets.lock().await;
         let mut result = Ok(());
-        for outlet in outlets.iter() {
+        for outlet in outlets.iter_mut() {
             if !outlet.config.filter.takes(pending.section, pending.name, pending.level) {
                 continue;
             }
@@ -146,6 +162,11 @@ impl<'a> Pending<'a> {
         let event = line::versioned(name, &payload);
         Self { level, section, name, payload, event, time: SystemTime::now() }
     }
+
+    fn bare(level: Level, name: &'a str, payload: String) -> Self {
+        let event = payload.clone();
+        Self { level, section: &[], name, payload, event, time: SystemTime::now() }
+    }
 }
 
 impl SinkConfig {
@@ -168,7 +189,8 @@ impl SinkConfig {
             }
             Format::PpRfc5424 => {
                 let message = text::message(pending.name, &pending.payload);
-                text::rfc5424(pending.time, pending.section, pending.name, &message)
+                let level = self.advertise_levels.then_some(pending.level);
+                text::rfc5424(pending.time, level, pending.section, pending.name, &message)
             }
         }
     }
@@ -187,7 +209,9 @@ async fn open_outlets(uris: &str) -> Result<Vec<Outlet>, SinkError> {
 async fn open_target(config: &SinkConfig) -> Result<Target, SinkError> {
     let failed = |source| SinkError::Open {
         path: match &config.destination {
-            config::Destination::Path { path, .. } => path.display().to_string(),
+            config::Destination::Path { path, .. } | config::Destination::Daily { path, .. } => {
+                path.display().to_string()
+            }
             config::Destination::Stdout => "stdout".to_owned(),
             config::Destination::Stderr => "stderr".to_owned(),
         },
@@ -195,9 +219,8 @@ async fn open_target(config: &SinkConfig) -> Result<Target, SinkError> {
     };
     let destination = config.destination.clone();
     // A FIFO without a reader blocks the open; a thread of its own keeps signals answered meanwhile.
-    let opened = tokio::task::spawn_blocking(move || open_file(&destination)).await;
-    let file = opened.map_err(std::io::Error::from).flatten().map_err(failed)?;
-    Target::new(&config.destination, file).map_err(failed)
+    let opened = tokio::task::spawn_blocking(move || Target::open(&destination)).await;
+    opened.map_err(std::io::Error::from).flatten().map_err(failed)
 }
 
 fn report(result: Result<(), EmitError>) {

@@ -3,10 +3,22 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 
 use tokio::net::unix::pipe;
 
 use super::config::Destination;
+use super::daily::Daily;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenMode {
+    /// The permissions of a file that is created.
+    pub mode: u32,
+    /// Truncate instead of append.
+    pub fresh: bool,
+    pub create_dirs: bool,
+}
 
 /// An open destination.
 #[derive(Debug)]
@@ -15,6 +27,7 @@ pub enum Target {
     Fifo(pipe::Sender),
     /// A regular file or a device.
     Plain(File),
+    Daily(Daily),
     Stdout,
     Stderr,
 }
@@ -29,33 +42,34 @@ pub enum WriteError {
     Io(io::Error),
 }
 
-/// Opens it for writing. Blocks until there is a reader where it is a FIFO.
-pub fn open_file(destination: &Destination) -> io::Result<Option<File>> {
-    let Destination::Path { path, mode, fresh, create_dirs } = destination else {
-        return Ok(None);
-    };
-    if *create_dirs && let Some(parent) = path.parent() {
-        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+impl OpenMode {
+    pub fn open(self, path: &Path) -> io::Result<File> {
+        if self.create_dirs
+            && let Some(parent) = path.parent()
+        {
+            DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+        }
+        let mut options = OpenOptions::new();
+        options.create(true).mode(self.mode);
+        if self.fresh {
+            options.write(true).truncate(true);
+        } else {
+            options.append(true);
+        }
+        options.open(path)
     }
-    let mut options = OpenOptions::new();
-    options.create(true).mode(*mode);
-    if *fresh {
-        options.write(true).truncate(true);
-    } else {
-        options.append(true);
-    }
-    options.open(path).map(Some)
 }
 
 impl Target {
-    /// Takes the file opened for a path; the standard streams need none. Must be called within the runtime.
-    pub fn new(destination: &Destination, file: Option<File>) -> io::Result<Self> {
-        let Some(file) = file else {
-            return Ok(if *destination == Destination::Stdout {
-                Self::Stdout
-            } else {
-                Self::Stderr
-            });
+    /// Opens it for writing. Blocks until there is a reader where it is a FIFO. Must be called within the runtime.
+    pub fn open(destination: &Destination) -> io::Result<Self> {
+        let file = match destination {
+            Destination::Stdout => return Ok(Self::Stdout),
+            Destination::Stderr => return Ok(Self::Stderr),
+            Destination::Daily { path, mode, days } => {
+                return Daily::open(path.clone(), *mode, *days).map(Self::Daily);
+            }
+            Destination::Path { path, mode } => mode.open(path)?,
         };
         if file.metadata()?.file_type().is_fifo() {
             // Only now: the blocking open is what waited for the reader.
@@ -65,10 +79,11 @@ impl Target {
     }
 
     /// Writes all of it, waiting for the reader whenever the pipe is full.
-    pub async fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let written = match self {
             Self::Fifo(fifo) => write_fifo(fifo, bytes).await,
-            Self::Plain(file) => (&mut &*file).write_all(bytes),
+            Self::Plain(file) => file.write_all(bytes),
+            Self::Daily(daily) => daily.write_all(bytes),
             Self::Stdout => {
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(bytes).and_then(|()| stdout.flush())

@@ -96,11 +96,30 @@ pub fn short(time: SystemTime, level: Level, message: &str) -> String {
     wrapped(message).iter().fold(String::new(), |lines, line| lines + &prefix + line + "\n")
 }
 
-/// `2026-08-21T13:31:29.123-00:00 [section.name] text`
-pub fn rfc5424(time: SystemTime, section: &[&str], name: &str, message: &str) -> String {
+/// `2026-08-21T13:31:29.123-00:00 [section.name] text`, behind the level as a syslog priority where it is told: `<005> `.
+pub fn rfc5424(
+    time: SystemTime,
+    level: Option<Level>,
+    section: &[&str],
+    name: &str,
+    message: &str,
+) -> String {
+    let priority = level.map(|level| format!("<{:03}> ", severity(level))).unwrap_or_default();
     let stamp = humantime::format_rfc3339_millis(time).to_string();
     let path = section.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
-    format!("{}-00:00 [{path}] {message}\n", stamp.trim_end_matches('Z'))
+    format!("{priority}{}-00:00 [{path}] {message}\n", stamp.trim_end_matches('Z'))
+}
+
+/// The severity of RFC 5424 for a level.
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Debug => 7,
+        Level::Info => 6,
+        Level::Notice => 5,
+        Level::Warning => 4,
+        Level::Error => 3,
+        Level::Fatal => 2,
+    }
 }
 
 fn month(stamp: &str) -> &'static str {
@@ -166,9 +185,11 @@ mod tests {
     #[test]
     fn the_long_form_names_section_and_event() {
         let time = UNIX_EPOCH + Duration::from_millis(1_787_318_689_123);
+        let line = "2026-08-21T13:24:49.123-00:00 [node.main.bye] bye\n";
+        assert_eq!(rfc5424(time, None, &["node", "main"], "bye", "bye"), line);
         assert_eq!(
-            rfc5424(time, &["node", "main"], "bye", "bye"),
-            "2026-08-21T13:24:49.123-00:00 [node.main.bye] bye\n"
+            rfc5424(time, Some(Level::Notice), &["node", "main"], "bye", "bye"),
+            format!("<005> {line}")
         );
     }
 }

@@ -3,6 +3,7 @@
 use super::findings::Findings;
 use super::names::{declared, of_kind};
 use crate::daemon::Kind;
+use crate::octez;
 use crate::scenario::diagnostic::listed;
 use crate::scenario::model::{Action, DaemonDeclaration, ReadyWhen, Scenario, Settings, Spanned};
 use crate::scenario::values::{Setting, Text};
@@ -61,6 +62,9 @@ fn settings(settings: &Settings, findings: &mut Findings<'_>) {
     if let Some(mode) = &settings.node.history_mode {
         history_mode(mode, findings);
     }
+    for upgrade in settings.node.upgrades.iter().flatten() {
+        protocol(&upgrade.protocol, findings);
+    }
     backoff(settings, findings);
     match &settings.process.ready {
         Some(ReadyWhen::Stdout(pattern)) => regex(pattern, findings),
@@ -96,6 +100,14 @@ fn history_mode(mode: &Text, findings: &mut Findings<'_>) {
         let error =
             findings.error(mode.span, format!("there is no history mode `{}`", mode.template));
         findings.report(error.help(format!("{}, the latter two also as `full:5`", listed(modes))));
+    }
+}
+
+fn protocol(hash: &Text, findings: &mut Findings<'_>) {
+    let Some(text) = hash.literal() else { return };
+    if !octez::is_protocol_hash(text) {
+        let error = findings.error(hash.span, format!("`{text}` is no protocol hash"));
+        findings.report(error.help("the whole of it, such as `PsUshuai9QapM5TG…ZLCY`: a node's configuration knows no names"));
     }
 }
 

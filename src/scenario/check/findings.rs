@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{daemons, events, lifecycle, marks, names, variables};
+use super::{chain, daemons, events, lifecycle, marks, names, variables};
 use crate::daemon::Kind;
 use crate::scenario::diagnostic::{Diagnostic, MAX_FINDINGS};
 use crate::scenario::model::{DaemonDeclaration, Scenario, Step};
@@ -16,6 +16,7 @@ pub fn check(scenario: &Scenario) -> Vec<Diagnostic> {
     daemons::check(scenario, &mut findings);
     names::check(scenario, &mut findings);
     events::check(scenario, &mut findings);
+    chain::check(scenario, &mut findings);
     variables::check(scenario, &mut findings);
     marks::check(scenario, &mut findings);
     lifecycle::check(scenario, &mut findings);

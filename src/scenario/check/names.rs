@@ -59,6 +59,8 @@ fn step(step: &Step, findings: &mut Findings<'_>) {
         }
         Action::Activate(activate) => a_node(&activate.node, step.verb, findings),
         Action::Bake(bake) => a_node(&bake.node, step.verb, findings),
+        Action::Vote(vote) => a_node(&vote.node, step.verb, findings),
+        Action::Inject(inject) => a_node(&inject.node, step.verb, findings),
         Action::Rpc(rpc) => a_node(&rpc.node, step.verb, findings),
         Action::Connect(peers) | Action::Disconnect(peers) => {
             for node in &peers.nodes {

@@ -2,7 +2,7 @@
 
 use crate::scenario::model::{
     Action, Assignment, Condition, EventPattern, ExitWanted, Expect, Formula, Never, ReadyWhen,
-    Settings, Since,
+    Settings, Since, Vote,
 };
 use crate::scenario::values::{FromValue, Setting, Text};
 
@@ -103,6 +103,13 @@ impl<'s> Reads<'s> {
                 self.setting(step.within.as_ref());
                 self.captures.extend(&step.capture);
             }
+            Action::Vote(step) => self.vote(step),
+            Action::Inject(step) => {
+                self.text([&step.node, &step.operation]);
+                self.text(&step.error);
+                self.setting(step.within.as_ref());
+                self.captures.extend(&step.capture);
+            }
             Action::Connect(step) | Action::Disconnect(step) => {
                 self.text(&step.nodes);
                 self.setting(step.within.as_ref());
@@ -126,6 +133,17 @@ impl<'s> Reads<'s> {
             }
             _ => {}
         }
+    }
+
+    fn vote(&mut self, step: &'s Vote) {
+        self.text([&step.node]);
+        let texts = [&step.key, &step.of, &step.payload, &step.branch, &step.error];
+        self.text(texts.into_iter().flatten());
+        self.setting(step.level.as_ref());
+        self.setting(step.round.as_ref());
+        self.setting(step.slot.as_ref());
+        self.setting(step.within.as_ref());
+        self.captures.extend(&step.capture);
     }
 
     fn pattern(&mut self, pattern: &'s EventPattern) {
@@ -184,6 +202,10 @@ impl<'s> Reads<'s> {
         self.text(&node.history_mode);
         self.setting(node.singleprocess.as_ref());
         self.text(node.config.iter().flat_map(|data| data.texts()));
+        for upgrade in node.upgrades.iter().flatten() {
+            self.setting(Some(&upgrade.level));
+            self.text([&upgrade.protocol]);
+        }
         self.setting(settings.accuser.preserved_levels.as_ref());
         self.setting(settings.accuser.keep_alive.as_ref());
         self.text(&settings.accuser.base_dir);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    ACCUSER, ACTIVATE, ANY_DAEMON, BACKOFF, BAKE, DEFAULTS, ENVELOPE, EVENT_LEVELS, EXEC, EXITED,
-    EXPECT, FOR, INVARIANT, INVARIANT_NEVER, LIFECYCLE, NEVER, NODE, PAUSE, PEERS, PROCESS, REACH,
-    READY, REPEAT, RESTART, RPC, SCENARIO, SIGNAL, STEP, Shape, Table, UNTIL, USE, WITH_ACCUSER,
-    WITH_NODE, WITH_PROCESS,
+    ACCUSER, ACTIVATE, ANY_DAEMON, ATTEST, BACKOFF, BAKE, DEFAULTS, ENVELOPE, EVENT_LEVELS, EXEC,
+    EXITED, EXPECT, FOR, INJECT, INVARIANT, INVARIANT_NEVER, LIFECYCLE, NEVER, NODE, PAUSE, PEERS,
+    PREATTEST, PROCESS, REACH, READY, REPEAT, RESTART, RPC, SCENARIO, SIGNAL, STEP, Shape, Table,
+    UNTIL, UPGRADE, USE, WITH_ACCUSER, WITH_NODE, WITH_PROCESS,
 };
 use crate::scenario::{Overrides, ScenarioError, Source, load::load_source};
 
@@ -26,6 +26,7 @@ const PLACES: &[(&Table, &str)] = &[
     (&WITH_PROCESS, "defaults: { process: @ }"),
     (&DEFAULTS, "defaults: @"),
     (&RESTART, "defaults: { process: { restart: @ } }"),
+    (&UPGRADE, "defaults: { octez-node: { upgrades: [@] } }"),
     (&BACKOFF, "defaults: { process: { restart: { backoff: @ } } }"),
     (&EVENT_LEVELS, "defaults: { octez-node: { events: @ } }"),
     (&READY, "defaults: { process: { ready: @ } }"),
@@ -42,6 +43,9 @@ const PLACES: &[(&Table, &str)] = &[
     (&REACH, "steps: [{ reach: @ }]"),
     (&ACTIVATE, "steps: [{ activate: @ }]"),
     (&BAKE, "steps: [{ bake: @ }]"),
+    (&ATTEST, "steps: [{ attest: @ }]"),
+    (&PREATTEST, "steps: [{ preattest: @ }]"),
+    (&INJECT, "steps: [{ inject: @ }]"),
     (&PEERS, "steps: [{ connect: @ }]"),
     (&RPC, "steps: [{ rpc: @ }]"),
     (&EXEC, "steps: [{ exec: @ }]"),

@@ -27,6 +27,8 @@ const COMMON: &[Field] = &[
 const BINARY: Field =
     optional("binary", Shape::Text, "The program, instead of the Octez programs of this run.");
 
+const ONE_UPGRADE: Shape = Shape::Table(&UPGRADE);
+
 const NODE_KEYS: &[Field] = &[
     BINARY,
     optional(
@@ -44,6 +46,11 @@ const NODE_KEYS: &[Field] = &[
     optional("history_mode", Shape::Text, "`archive`, `full` or `rolling`."),
     optional("singleprocess", Shape::Boolean, "Blocks are validated in its own process."),
     optional("config", Shape::Object, "Merged into its config.json."),
+    optional(
+        "upgrades",
+        Shape::List(&ONE_UPGRADE),
+        "Protocol changes to come, which its network has agreed on.",
+    ),
 ];
 
 const ACCUSER_KEYS: &[Field] = &[
@@ -74,7 +81,6 @@ const PROCESS_KEYS: &[Field] = &[
 ];
 
 const LATER: &[&str] = &["host", "via", "output"];
-const LATER_NODE: &[&str] = &["host", "via", "output", "upgrades"];
 
 pub(crate) static NODE: Table = Table {
     name: "octez-node",
@@ -85,7 +91,7 @@ pub(crate) static NODE: Table = Table {
         COMMON,
         NODE_KEYS,
     ],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static ACCUSER: Table = Table {
@@ -118,7 +124,7 @@ pub(crate) static ANY_DAEMON: Table = Table {
     example: "{ env: { LANG: C } }",
     doc: "Declaration keys of any kind.",
     keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, PROCESS_KEYS],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static WITH_NODE: Table = Table {
@@ -126,7 +132,7 @@ pub(crate) static WITH_NODE: Table = Table {
     example: "{ private_mode: true }",
     doc: "Declaration keys of an `octez-node`.",
     keys: &[COMMON, NODE_KEYS],
-    later: LATER_NODE,
+    later: LATER,
 };
 
 pub(crate) static WITH_ACCUSER: Table = Table {
@@ -155,6 +161,21 @@ pub(crate) static DEFAULTS: Table = Table {
         optional("process", Shape::Table(&WITH_PROCESS), "For every `process`."),
     ]],
     later: &["octez-baker"],
+};
+
+pub(crate) static UPGRADE: Table = Table {
+    name: "upgrade",
+    example: "{ level: 8, protocol: ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK }",
+    doc: "A protocol change.",
+    keys: &[&[
+        required(
+            "level",
+            Shape::Integer(2),
+            "Of the last block of the old protocol: the migration block.",
+        ),
+        required("protocol", Shape::Text, "The hash of the new protocol."),
+    ]],
+    later: &[],
 };
 
 pub(crate) static RESTART: Table = Table {

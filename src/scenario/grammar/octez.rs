@@ -1,6 +1,8 @@
 //! The chain, RPC and other programs.
 
-use super::{CAPTURE_FIELD, Field, NAMES, Shape, Table, WHERE, WITHIN, optional, required};
+use super::{
+    CAPTURE, CAPTURE_FIELD, Field, NAMES, Shape, Table, WHERE, WITHIN, optional, required,
+};
 
 const ONE_NODE: Field = required("node", Shape::Text, "The node that is asked.");
 
@@ -50,6 +52,70 @@ pub(crate) static BAKE: Table = Table {
         optional("round", Shape::Integer(0), "At which round. Sandbox only."),
         WITHIN,
         CAPTURE_FIELD,
+    ]],
+    later: &[],
+};
+
+const ERROR: Field = optional(
+    "error",
+    Shape::Text,
+    "A regular expression: the node must refuse, in words that match. The payload is `error`, those words.",
+);
+
+const VOTE_KEYS: &[Field] = &[
+    ONE_NODE,
+    optional("key", Shape::Text, "Whose vote; bootstrap1 if not given."),
+    optional("of", Shape::Text, "For which block, by hash or `head~2`; the head if not given."),
+    optional("level", Shape::Integer(0), "The block's if not given."),
+    optional("round", Shape::Integer(0), "The block's if not given."),
+    optional("slot", Shape::Integer(0), "The key's first one at this level if not given."),
+    optional(
+        "payload",
+        Shape::Text,
+        "The hash of a payload, or the block whose payload is meant; the block's if not given.",
+    ),
+    optional(
+        "branch",
+        Shape::Text,
+        "On which block it is valid, by hash or `head~2`; two below the block if not given.",
+    ),
+    ERROR,
+    WITHIN,
+    optional(
+        "capture",
+        CAPTURE,
+        "Variables to set, of `hash`, `level`, `round`, `slot`, `payload` and `branch`: an expression for each.",
+    ),
+];
+
+pub(crate) static ATTEST: Table = Table {
+    name: "attest",
+    example: "{ node: node, key: bootstrap1, payload: head~2 }",
+    doc: "Injects an attestation, also in conflict; ends when the node has answered. \
+          All but `node` and `key` of what makes the vote: sandbox only.",
+    keys: &[VOTE_KEYS],
+    later: &[],
+};
+
+pub(crate) static PREATTEST: Table = Table {
+    name: "preattest",
+    example: "{ node: node, key: bootstrap1 }",
+    doc: "Injects a preattestation, also in conflict; ends when the node has answered. \
+          All but `node` and `key` of what makes the vote: sandbox only.",
+    keys: &[VOTE_KEYS],
+    later: &[],
+};
+
+pub(crate) static INJECT: Table = Table {
+    name: "inject",
+    example: "{ node: node, operation: $bytes }",
+    doc: "Injects an operation as it is; ends when the node has answered.",
+    keys: &[&[
+        ONE_NODE,
+        required("operation", Shape::Text, "Its bytes, in hexadecimal, with the signature."),
+        ERROR,
+        WITHIN,
+        optional("capture", CAPTURE, "Variables to set, of `hash`: an expression for each."),
     ]],
     later: &[],
 };

@@ -1,8 +1,8 @@
 //! The verbs.
 
 use super::{
-    ACTIVATE, ANY_DAEMON, BAKE, CAPTURE, EXEC, EXITED, EXPECT, FOR, Field, NAMES, NEVER, PEERS,
-    REACH, REPEAT, RPC, Shape, Table, USE, WITHIN, optional, required,
+    ACTIVATE, ANY_DAEMON, ATTEST, BAKE, CAPTURE, EXEC, EXITED, EXPECT, FOR, Field, INJECT, NAMES,
+    NEVER, PEERS, PREATTEST, REACH, REPEAT, RPC, Shape, Table, USE, WITHIN, optional, required,
 };
 
 const TARGETS: Shape =
@@ -103,6 +103,9 @@ pub(crate) static STEP: Table = Table {
         optional("reach", Shape::Table(&REACH), "Waits until each node's head is at least there."),
         optional("activate", Shape::Table(&ACTIVATE), "Activates a protocol; ends at level 1."),
         optional("bake", Shape::Table(&BAKE), "Bakes blocks."),
+        optional("attest", Shape::Table(&ATTEST), "Injects an attestation, true or false."),
+        optional("preattest", Shape::Table(&PREATTEST), "Injects a preattestation, true or false."),
+        optional("inject", Shape::Table(&INJECT), "Injects an operation as it is."),
         optional(
             "connect",
             Shape::OneOf(&[Shape::AtLeast(2, &Shape::Text), Shape::Table(&PEERS)]),
@@ -132,5 +135,5 @@ pub(crate) static STEP: Table = Table {
         optional("log", Shape::Text, "A note in the log."),
         optional("sleep", Shape::Duration, "A pause. Prefer an event."),
     ]],
-    later: &["chaos", "pipe-stall", "net-cut", "attest", "preattest", "inject"],
+    later: &["chaos", "pipe-stall", "net-cut"],
 };

@@ -47,6 +47,14 @@ pub struct NodeSettings {
     pub singleprocess: Option<Setting<bool>>,
     /// Merged into `config.json`; always an object.
     pub config: Option<Data>,
+    pub upgrades: Option<Vec<UpgradeSetting>>,
+}
+
+/// One of `upgrades`.
+#[derive(Clone, Debug)]
+pub struct UpgradeSetting {
+    pub level: Setting<u64>,
+    pub protocol: Text,
 }
 
 /// What only an `octez-accuser` has.
@@ -153,6 +161,7 @@ impl NodeSettings {
             history_mode: self.history_mode.or_else(|| other.history_mode.clone()),
             singleprocess: self.singleprocess.or_else(|| other.singleprocess.clone()),
             config: self.config.or_else(|| other.config.clone()),
+            upgrades: self.upgrades.or_else(|| other.upgrades.clone()),
         }
     }
 }

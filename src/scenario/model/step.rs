@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::host::http::Method;
+use crate::octez::VoteKind;
 use crate::scenario::model::{Condition, Formula, Fragment, Settings, Spanned, Variable};
 use crate::scenario::source::{Source, Span};
 use crate::scenario::values::{Data, Setting, Text};
@@ -40,6 +41,8 @@ pub enum Action {
     Reach(Reach),
     Activate(Activate),
     Bake(Bake),
+    Vote(Box<Vote>),
+    Inject(Inject),
     Connect(ConnectPeers),
     Disconnect(ConnectPeers),
     Rpc(Rpc),
@@ -213,6 +216,35 @@ pub struct Bake {
     pub round: Option<Setting<u32>>,
     pub within: Option<Setting<Duration>>,
     /// Evaluated on `hash` and `level` of the last block.
+    pub capture: Vec<Assignment>,
+}
+
+/// `attest` or `preattest`; what is not given is that of the block.
+#[derive(Clone, Debug)]
+pub struct Vote {
+    pub kind: VoteKind,
+    pub node: Text,
+    /// `None`: `bootstrap1`.
+    pub key: Option<Text>,
+    pub of: Option<Text>,
+    pub level: Option<Setting<u32>>,
+    pub round: Option<Setting<u32>>,
+    pub slot: Option<Setting<u16>>,
+    pub payload: Option<Text>,
+    pub branch: Option<Text>,
+    /// A regular expression: the node must refuse in words that match.
+    pub error: Option<Text>,
+    pub within: Option<Setting<Duration>>,
+    pub capture: Vec<Assignment>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Inject {
+    pub node: Text,
+    /// Hexadecimal.
+    pub operation: Text,
+    pub error: Option<Text>,
+    pub within: Option<Setting<Duration>>,
     pub capture: Vec<Assignment>,
 }
 

@@ -3,9 +3,14 @@
 use super::Reader;
 use super::fields::Slot;
 use crate::host::http::Method;
+use crate::octez::VoteKind;
 use crate::scenario::diagnostic::listed;
-use crate::scenario::grammar::{ACTIVATE, BAKE, EXEC, PEERS, REACH, RPC};
-use crate::scenario::model::{Activate, Bake, ConnectPeers, Exec, Output, Reach, Rpc};
+use crate::scenario::grammar::{
+    ACTIVATE, ATTEST, BAKE, EXEC, INJECT, PEERS, PREATTEST, REACH, RPC,
+};
+use crate::scenario::model::{
+    Activate, Bake, ConnectPeers, Exec, Inject, Output, Reach, Rpc, Vote,
+};
 use crate::scenario::source::Span;
 use crate::scenario::yaml::Content;
 
@@ -42,6 +47,50 @@ impl Reader {
         let capture = fields.get("capture").and_then(|slot| self.assignments(slot));
         let capture = capture.unwrap_or_default();
         Some(Bake { node: node?, keys, times, parent, round, within, capture })
+    }
+
+    pub(super) fn vote(&mut self, slot: Slot<'_>, kind: VoteKind, key: Span) -> Option<Vote> {
+        let table = match kind {
+            VoteKind::Attestation => &ATTEST,
+            VoteKind::Preattestation => &PREATTEST,
+        };
+        let fields = self.fields(slot, table, key)?;
+        let node = fields.get("node").and_then(|slot| self.text(slot));
+        let key = fields.get("key").and_then(|slot| self.text(slot));
+        let of = fields.get("of").and_then(|slot| self.text(slot));
+        let level = fields.get("level").and_then(|slot| self.integer(slot));
+        let round = fields.get("round").and_then(|slot| self.integer(slot));
+        let first = fields.get("slot").and_then(|slot| self.integer(slot));
+        let payload = fields.get("payload").and_then(|slot| self.text(slot));
+        let branch = fields.get("branch").and_then(|slot| self.text(slot));
+        let error = fields.get("error").and_then(|slot| self.text(slot));
+        let within = fields.get("within").and_then(|slot| self.duration(slot));
+        let capture = fields.get("capture").and_then(|slot| self.assignments(slot));
+        Some(Vote {
+            kind,
+            node: node?,
+            key,
+            of,
+            level,
+            round,
+            slot: first,
+            payload,
+            branch,
+            error,
+            within,
+            capture: capture.unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn inject(&mut self, slot: Slot<'_>, key: Span) -> Option<Inject> {
+        let fields = self.fields(slot, &INJECT, key)?;
+        let node = fields.get("node").and_then(|slot| self.text(slot));
+        let operation = fields.get("operation").and_then(|slot| self.text(slot));
+        let error = fields.get("error").and_then(|slot| self.text(slot));
+        let within = fields.get("within").and_then(|slot| self.duration(slot));
+        let capture = fields.get("capture").and_then(|slot| self.assignments(slot));
+        let capture = capture.unwrap_or_default();
+        Some(Inject { node: node?, operation: operation?, error, within, capture })
     }
 
     /// `[a, b, …]` or `{ nodes, within }`.

@@ -3,10 +3,10 @@
 use super::Reader;
 use super::fields::{Fields, Slot};
 use crate::daemon::{EventLevels, Level, RestartRule};
-use crate::scenario::grammar::{BACKOFF, ENVELOPE, EVENT_LEVELS, READY, RESTART, Shape};
+use crate::scenario::grammar::{BACKOFF, ENVELOPE, EVENT_LEVELS, READY, RESTART, Shape, UPGRADE};
 use crate::scenario::model::{
     AccuserSettings, BackoffSettings, EnvelopeSettings, EventsFrom, NodeSettings, ProcessSettings,
-    ReadyWhen, RestartSettings, Settings, Spanned,
+    ReadyWhen, RestartSettings, Settings, Spanned, UpgradeSetting,
 };
 use crate::scenario::yaml::Content;
 
@@ -47,7 +47,22 @@ impl Reader {
             history_mode: fields.get("history_mode").and_then(|slot| self.text(slot)),
             singleprocess: fields.get("singleprocess").and_then(|slot| self.boolean(slot)),
             config: fields.get("config").and_then(|slot| self.object(slot)),
+            upgrades: fields.get("upgrades").and_then(|slot| self.upgrades(slot)),
         }
+    }
+
+    fn upgrades(&mut self, slot: Slot<'_>) -> Option<Vec<UpgradeSetting>> {
+        let items = self.items(slot)?;
+        let upgrade = |item| self.upgrade(slot.item(Shape::Table(&UPGRADE), item));
+        let all: Vec<Option<UpgradeSetting>> = items.iter().map(upgrade).collect();
+        all.into_iter().collect()
+    }
+
+    fn upgrade(&mut self, slot: Slot<'_>) -> Option<UpgradeSetting> {
+        let fields = self.fields(slot, &UPGRADE, slot.node.span)?;
+        let level = fields.get("level").and_then(|slot| self.integer(slot));
+        let protocol = fields.get("protocol").and_then(|slot| self.text(slot));
+        Some(UpgradeSetting { level: level?, protocol: protocol? })
     }
 
     fn accuser_settings(&mut self, fields: &Fields<'_>) -> AccuserSettings {

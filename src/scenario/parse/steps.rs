@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::fields::{Slot, not_supported};
+use crate::octez::VoteKind;
 use crate::scenario::diagnostic::{nearest, suggestion};
 use crate::scenario::grammar::{STEP, Shape, Table};
 use crate::scenario::model::{Act, Action, Step};
@@ -130,6 +131,11 @@ impl Reader {
             "reach" => self.reach(slot, key).map(Action::Reach),
             "activate" => self.activate(slot, key).map(Action::Activate),
             "bake" => self.bake(slot, key).map(Action::Bake),
+            "attest" => self.vote(slot, VoteKind::Attestation, key).map(Box::new).map(Action::Vote),
+            "preattest" => {
+                self.vote(slot, VoteKind::Preattestation, key).map(Box::new).map(Action::Vote)
+            }
+            "inject" => self.inject(slot, key).map(Action::Inject),
             "connect" => self.peers(slot, key).map(Action::Connect),
             "disconnect" => self.peers(slot, key).map(Action::Disconnect),
             "rpc" => self.rpc(slot, key).map(Action::Rpc),

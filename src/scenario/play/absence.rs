@@ -11,6 +11,7 @@ use super::track::StepId;
 use super::trouble::{Place, Trouble};
 use super::vacuity::{Watch, unknown_throughout};
 use super::world::Unmet;
+use crate::event::miss::shortened;
 use crate::event::{Event, Seq};
 use crate::scenario::model::{Never, Since, Until};
 use crate::scenario::recheck::Verdict;
@@ -34,6 +35,7 @@ impl Branch {
         let pattern = self.pattern(stage, &never.pattern, never.since.as_ref())?;
         let groups = self.groups(stage, &never.pattern.from)?;
         stage.watches(Watch { groups, event: pattern.event.clone(), place: place.clone() });
+        stage.note_wait(id, |path| pattern.note(path, true));
         if let Some(until) = &never.until {
             return self.never_until(stage, &pattern, until, id).await;
         }
@@ -69,6 +71,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let end = self.pattern(stage, &until.pattern, None)?;
         let within = stage.within(until.within.as_ref(), &self.scope)?;
+        stage.note_wait(id, |path| end.note(path, false));
         let ended = tokio::select! {
             biased;
             event = occurrence(stage, pattern, within) => match end.look_back(stage, within).await {
@@ -129,12 +132,6 @@ fn unexpected(pattern: &Pattern, event: &Event) -> Trouble {
     Trouble::new(FailureKind::UnexpectedEvent, message)
         .wanting(event.daemon.to_string(), pattern.event.to_string(), predicate)
         .of(&event.daemon)
-}
-
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 200;
-    let end = text.floor_char_boundary(LIMIT.min(text.len()));
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
 }
 
 /// The invariants of a scenario, watched from position 0.

@@ -111,8 +111,12 @@ impl Branch {
         id: StepId,
     ) -> Result<(), Trouble> {
         match &step.action {
-            Action::Lifecycle(lifecycle) => self.lifecycle(stage, lifecycle).await,
-            Action::Signal { daemon, signal } => self.signal(stage, daemon, signal).await,
+            Action::Lifecycle(lifecycle) => {
+                self.lifecycle(stage, lifecycle, &Place::of(step, &stage.scenario)).await
+            }
+            Action::Signal { daemon, signal } => {
+                self.signal(stage, daemon, signal, &Place::of(step, &stage.scenario)).await
+            }
             Action::Exited(exited) => self.exited(stage, exited, id).await,
             Action::Expect(expected) => self.expect(stage, expected, id).await,
             Action::Never(never) => {
@@ -125,6 +129,8 @@ impl Branch {
             Action::Reach(reach) => self.reach(stage, reach).await,
             Action::Activate(activate) => self.activate(stage, activate).await,
             Action::Bake(bake) => self.bake(stage, bake).await,
+            Action::Vote(vote) => self.vote(stage, vote).await,
+            Action::Inject(inject) => self.inject(stage, inject).await,
             Action::Connect(peers) => self.connect(stage, peers).await,
             Action::Disconnect(peers) => self.disconnect(stage, peers).await,
             Action::Rpc(rpc) => self.rpc(stage, rpc).await,
@@ -357,6 +363,8 @@ pub(super) fn acts(action: &Action) -> bool {
         Action::Signal { .. }
         | Action::Activate(_)
         | Action::Bake(_)
+        | Action::Vote(_)
+        | Action::Inject(_)
         | Action::Connect(_)
         | Action::Disconnect(_)
         | Action::Exec(_) => true,

@@ -1,11 +1,13 @@
 //! `${port.NAME}`, `${rpc.NODE}` and the like: what only the run knows.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use super::stage::Stage;
 use super::world::World;
 use crate::daemon::DaemonName;
-use crate::harness::Harness;
+use crate::harness::{Harness, InitError};
 use crate::octez::SANDBOX_KEYS;
 use crate::record::What;
 use crate::scenario::values::{Builtin, Builtins, ValueError};
@@ -19,9 +21,9 @@ impl Builtins for Stage<'_> {
         match what {
             Builtin::Variable(name) => Err(ValueError::Unset { name: name.clone() }),
             Builtin::Pkh(key) => {
-                let found = SANDBOX_KEYS.iter().find(|(known, _)| known == key);
-                found.map(|(_, hash)| (*hash).into()).ok_or_else(|| {
-                    let known: Vec<&str> = SANDBOX_KEYS.iter().map(|(name, _)| *name).collect();
+                let found = SANDBOX_KEYS.iter().find(|known| known.alias == key);
+                found.map(|key| key.public_key_hash.into()).ok_or_else(|| {
+                    let known: Vec<&str> = SANDBOX_KEYS.iter().map(|key| key.alias).collect();
                     let reason = format!("no such key; there are {}", known.join(", "));
                     unavailable(key, reason)
                 })
@@ -92,8 +94,7 @@ fn written(what: &Builtin) -> String {
 }
 
 fn given_by(harness: &Harness, what: &Builtin, name: &str) -> Result<Value, ValueError> {
-    let directory = |name: &str| {
-        let path = harness.directory(name);
+    let directory = |path: Result<PathBuf, InitError>| {
         path.map(|path| Value::from(path.to_string_lossy().into_owned()))
             .map_err(|error| unavailable(name, crate::cause::chain(&error)))
     };
@@ -102,7 +103,7 @@ fn given_by(harness: &Harness, what: &Builtin, name: &str) -> Result<Value, Valu
     };
     match what {
         Builtin::Port(_) => port(name).map(Value::from),
-        Builtin::Client(_) => directory(&format!("{name}-client")),
+        Builtin::Client(_) => directory(harness.client_directory(name)),
         Builtin::Pipe(_) => match DaemonName::new(name) {
             Ok(daemon) => Ok(harness.event_pipe(&daemon).to_string_lossy().into_owned().into()),
             Err(error) => Err(unavailable(name, error.to_string())),
@@ -111,6 +112,6 @@ fn given_by(harness: &Harness, what: &Builtin, name: &str) -> Result<Value, Valu
             port(&format!("{name}.rpc")).map(|port| format!("http://127.0.0.1:{port}").into())
         }
         Builtin::RunId => Ok(harness.run_id().into()),
-        _ => directory(name),
+        _ => directory(harness.directory(name)),
     }
 }

@@ -13,7 +13,7 @@ use crate::daemon::DaemonName;
 use crate::event::waiters::{Bound, Test, subject};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
 use crate::harness::{Node, WaitError, Wanted};
-use crate::record::What;
+use crate::record::{WaitSource, What};
 use crate::scenario::model::{EventPattern, Expect, Reach, Since};
 use crate::scenario::result::FailureKind;
 
@@ -39,6 +39,20 @@ impl Pattern {
 
     pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiting {
         stage.wait(&self.frame, self.wanted(), within)
+    }
+
+    /// For whoever reads the log later.
+    pub(super) fn note(&self, path: String, never: bool) -> What {
+        let from =
+            |(daemon, seq): &(DaemonName, Seq)| WaitSource { daemon: daemon.clone(), seq: *seq };
+        What::Wait {
+            path,
+            from: self.sources.iter().map(from).collect(),
+            event: self.event.to_string(),
+            predicate: self.bound.as_ref().map(|bound| bound.predicate.source().to_owned()),
+            count: self.count,
+            never,
+        }
     }
 
     fn of(&self, source: (DaemonName, Seq)) -> Self {
@@ -116,12 +130,16 @@ impl Branch {
                 pattern.count = count.resolve(&self.scope, stage)?;
             }
             let within = stage.within(one.within.as_ref(), &self.scope)?;
-            let waiters: Vec<Waiting> = if one.each {
-                let sources = pattern.sources.iter().cloned();
-                sources.map(|source| pattern.of(source).wait(stage, within)).collect()
+            let patterns: Vec<Pattern> = if one.each {
+                pattern.sources.iter().cloned().map(|source| pattern.of(source)).collect()
             } else {
-                vec![pattern.wait(stage, within)]
+                vec![pattern]
             };
+            let waiters = patterns.iter().map(|pattern| {
+                stage.note_wait(id, |path| pattern.note(path, false));
+                pattern.wait(stage, within)
+            });
+            let waiters: Vec<Waiting> = waiters.collect();
             waits.push(Box::pin(all_of(waiters)));
         }
         let matches = all_or_first_failure(waits).await?;
@@ -208,8 +226,7 @@ fn not_reached(node: &Node, level: i64, within: Duration, error: WaitError) -> T
     };
     let mut trouble = Trouble::from(error).of(name);
     trouble.failure.message = message;
-    trouble.failure.wanted = None;
-    trouble
+    trouble.about_no_event()
 }
 
 async fn all_of(waiters: Vec<Waiting>) -> Result<Vec<Event>, Trouble> {

@@ -2,18 +2,18 @@
 
 use std::time::Instant;
 
-use super::Ended;
 use super::settings::success_codes;
 use super::stage::Stage;
 use super::track::flatten;
 use super::trouble::{Place, Trouble};
+use super::{Ended, evidence};
 use crate::daemon::restart::is_failure;
 use crate::daemon::{DaemonName, ExitCause, ExitReason, ExitStatus};
 use crate::harness::{IncarnationStatus, Surveyed};
 use crate::record::Phase;
 use crate::scenario::model::ReadyWhen;
 use crate::scenario::result::{
-    Cause, DaemonResult, DaemonState, Exit, FailureKind, IncarnationResult, Outcome, ScenarioResult,
+    Cause, DaemonResult, Exit, FailureKind, IncarnationResult, Outcome, ScenarioResult,
 };
 
 /// How long reading what the pipes hold may take at the end.
@@ -41,7 +41,7 @@ pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut Scena
     };
     if let Some(trouble) = trouble {
         result.outcome = if trouble.is_error { Outcome::Error } else { Outcome::Failed };
-        result.failure = Some(*explained(stage, trouble, &survey).failure);
+        result.failure = Some(*evidence::explained(stage, trouble, &survey).failure);
     }
     let mut steps = Vec::new();
     flatten(&stage.scenario.steps, &mut steps);
@@ -93,35 +93,6 @@ fn is_ready_by(stage: &Stage<'_>, name: &DaemonName, status: ExitStatus) -> bool
     matches!(ready, Some(ReadyWhen::Exit(code)) if status == ExitStatus::Code(code))
 }
 
-/// Whether the daemon that a failure is about lives, and what it said last. To be asked when the failure has just come:
-/// what follows it may end the daemon.
-pub(super) fn explained(stage: &Stage<'_>, mut trouble: Trouble, survey: &Surveyed) -> Trouble {
-    if let Some(daemon) = &trouble.daemon
-        && trouble.failure.daemon_state.is_none()
-    {
-        trouble.failure.daemon_state = state_of(stage, survey, daemon);
-    }
-    trouble
-}
-
-fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<DaemonState> {
-    let (incarnations, _) = stage.incarnations(name);
-    let newest = incarnations.last();
-    let alive = match stage.roster.handle(name) {
-        Some(handle) => handle.pid().is_some(),
-        None if stage.past().is_some() => newest.is_some_and(|newest| newest.exited.is_none()),
-        None => return None,
-    };
-    let seen = survey.daemons.get(name).cloned().unwrap_or_default();
-    Some(DaemonState {
-        name: name.to_string(),
-        alive,
-        incarnation: newest.map_or(0, |one| one.number.0),
-        last_event_age_s: seen.last_event_age.map(|age| age.as_secs_f64()),
-        last_lines: seen.last_lines,
-    })
-}
-
 fn daemon(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> DaemonResult {
     let kind = stage.roster.declaration(name).map(|known| known.kind.word());
     let (incarnations, _) = stage.incarnations(name);
@@ -132,11 +103,18 @@ fn daemon(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> DaemonResu
         host: "local".to_owned(),
         events: seen.events,
         malformed: seen.malformed,
-        incarnations: incarnations.iter().map(|one| incarnation(stage, one)).collect(),
+        incarnations: incarnations.iter().map(|one| incarnation(stage, name, one)).collect(),
     }
 }
 
-fn incarnation(stage: &Stage<'_>, one: &IncarnationStatus) -> IncarnationResult {
+fn incarnation(
+    stage: &Stage<'_>,
+    daemon: &DaemonName,
+    one: &IncarnationStatus,
+) -> IncarnationResult {
+    let is_planned =
+        |exit: &ExitReason| !matches!(exit.cause, ExitCause::Itself | ExitCause::HostLost);
+    let planned = one.exited.filter(|(_, exit)| is_planned(exit));
     let seconds = |at: Instant| stage.seconds(at);
     IncarnationResult {
         number: one.number.0,
@@ -145,6 +123,8 @@ fn incarnation(stage: &Stage<'_>, one: &IncarnationStatus) -> IncarnationResult 
         exited_s: one.exited.map(|(at, _)| seconds(at)),
         exit: one.exited.map(|(_, exit)| exit_of(&exit)),
         cause: one.exited.map(|(_, exit)| cause(exit.cause)),
+        by: planned.and_then(|_| stage.ended_by(daemon, one.number)),
+        restarted: one.restarted,
     }
 }
 

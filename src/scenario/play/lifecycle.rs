@@ -8,16 +8,16 @@ use super::roster::Handle;
 use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
-use super::trouble::Trouble;
+use super::trouble::{Place, Trouble};
 use super::world::{Frame, Present, Unmet};
 use crate::daemon::lifecycle::Refused;
 use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_number};
 use crate::event::waiters::Test;
 use crate::event::{NamePattern, Seq, lifecycle_names};
 use crate::harness::{CommandError, Done, Grace, Wanted};
-use crate::record::What;
+use crate::record::{WaitSource, What};
 use crate::scenario::model::{Act, ExitWanted, Exited, Lifecycle};
-use crate::scenario::result::{FailureKind, FaultResult};
+use crate::scenario::result::{By, FailureKind, FaultResult};
 use crate::scenario::values::Text;
 
 /// Where a lifecycle act leaves the cursor.
@@ -40,6 +40,7 @@ struct Deed<'d> {
     /// Replaces the specification.
     spec: Option<crate::daemon::DaemonSpec>,
     last_death: Option<Seq>,
+    by: By,
     stage: &'d Stage<'d>,
 }
 
@@ -48,6 +49,7 @@ impl Branch {
         &mut self,
         stage: &Stage<'_>,
         step: &Lifecycle,
+        place: &Place,
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let lasting = step.lasting.as_ref();
@@ -78,6 +80,7 @@ impl Branch {
                 within,
                 lasting,
                 spec,
+                by: place.by(),
                 stage,
             };
             deeds.push(Box::pin(deed.carry_out()));
@@ -98,6 +101,7 @@ impl Branch {
         stage: &Stage<'_>,
         daemon: &Text,
         signal: &Text,
+        place: &Place,
     ) -> Result<(), Trouble> {
         let name = self.name(stage, daemon)?;
         let text = signal.resolve(&self.scope, stage)?;
@@ -105,7 +109,9 @@ impl Branch {
             let message = format!("{text:?} is no signal; write `USR1` or a number");
             return Err(Trouble::new(FailureKind::Invalid, message));
         };
-        let done = self.handle(stage, &name).await?.signal(number).await?;
+        let handle = self.handle(stage, &name).await?;
+        stage.ends(&handle, &place.by());
+        let done = handle.signal(number).await?;
         self.cursors.move_to(&name, done.position);
         Ok(())
     }
@@ -125,10 +131,19 @@ impl Branch {
             test: Test::Any,
             count: 1,
         };
+        stage.note_wait(id, |path| What::Wait {
+            path,
+            from: vec![WaitSource { daemon: name.clone(), seq: self.cursors.position(&name) }],
+            event: lifecycle_names::EXITED.to_owned(),
+            predicate: None,
+            count: 1,
+            never: false,
+        });
         let exit = stage.wait(&self.now, wanted, within).await.map_err(|unmet| {
             let mut trouble = Trouble::from(unmet);
             if trouble.failure.kind == FailureKind::TimedOut {
                 trouble.failure.message = format!("{name} did not end within {within:?}");
+                return trouble.about_no_event();
             }
             trouble
         })?;
@@ -182,6 +197,9 @@ impl Branch {
 
 impl Deed<'_> {
     async fn carry_out(self) -> Result<Moved, Trouble> {
+        if matches!(self.act, Act::Restart | Act::Terminate | Act::Kill | Act::Crash) {
+            self.stage.ends(&self.handle, &self.by);
+        }
         match self.act {
             Act::Run => self.run().await,
             Act::Start => {
@@ -305,7 +323,8 @@ impl Deed<'_> {
         let target = self.name.clone();
         self.stage.note(What::Fault { number, kind: kind.clone(), target, hit });
         let target = self.name.to_string();
-        let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit };
+        let by = Some(self.by.clone());
+        let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit, by };
         self.stage.faults.borrow_mut().push(fault);
     }
 
@@ -347,13 +366,14 @@ fn readiness(name: &DaemonName, from: Seq) -> Wanted {
 
 fn not_ready(unmet: Unmet, name: &DaemonName, within: Duration) -> Trouble {
     let mut trouble = Trouble::from(unmet);
-    if trouble.failure.kind == FailureKind::TimedOut {
-        trouble.failure.message = format!("{name} was not ready within {within:?}");
-    }
-    if matches!(trouble.failure.kind, FailureKind::TimedOut | FailureKind::TerminatedBeforeEvent) {
-        trouble.failure.kind = FailureKind::NotReady;
-    }
-    trouble
+    let message = match trouble.failure.kind {
+        FailureKind::TimedOut => format!("{name} was not ready within {within:?}"),
+        FailureKind::TerminatedBeforeEvent => format!("{name} ended before it was ready"),
+        _ => return trouble,
+    };
+    trouble.failure.message = message;
+    trouble.failure.kind = FailureKind::NotReady;
+    trouble.about_no_event()
 }
 
 /// A pause with an end. If its step is given up before, the daemon goes on all the same: `finally` must find it alive.

@@ -1,111 +1,21 @@
-//! Verbs that ask programs and nodes: activate, bake, connect, disconnect, rpc, exec.
+//! `rpc` and `exec`: any request to a node, any program of the user's.
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::branch::Branch;
 use super::stage::Stage;
 use super::trouble::Trouble;
 use crate::daemon::{CommandLine, ExitStatus};
 use crate::harness::{Node, RpcAnswer, RpcError};
-use crate::octez::{ActivateOptions, BakeOptions};
-use crate::scenario::job::OctezSource;
-use crate::scenario::model::{Activate, Bake, ConnectPeers, Exec, Output, Rpc};
+use crate::scenario::model::{Exec, Output, Rpc};
 use crate::scenario::result::FailureKind;
 
 /// Between two requests of an `rpc` that waits.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
 impl Branch {
-    pub(super) async fn activate(
-        &mut self,
-        stage: &Stage<'_>,
-        step: &Activate,
-    ) -> Result<(), Trouble> {
-        let node = self.node(stage, &step.node).await?;
-        let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let text = |text: &Option<crate::scenario::values::Text>| {
-            text.as_ref().map(|text| text.resolve(&self.scope, stage)).transpose()
-        };
-        let parameters = step.parameters.as_ref();
-        let options = ActivateOptions {
-            protocol: text(&step.protocol)?,
-            parameters: parameters.map(|data| data.resolve(&self.scope, stage)).transpose()?,
-            timestamp: text(&step.timestamp)?,
-        };
-        let client = stage.live()?.client(&node);
-        client.activate_with(&options, within).await.map_err(|error| of(error.into(), &node))?;
-        Ok(())
-    }
-
-    pub(super) async fn bake(&mut self, stage: &Stage<'_>, step: &Bake) -> Result<(), Trouble> {
-        let node = self.node(stage, &step.node).await?;
-        let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let mut keys = Vec::new();
-        for key in &step.keys {
-            keys.push(key.resolve(&self.scope, stage)?);
-        }
-        if keys.is_empty() {
-            keys.push("bootstrap1".to_owned());
-        }
-        let times =
-            step.times.as_ref().map(|times| times.resolve(&self.scope, stage)).transpose()?;
-        let parent = step.parent.as_ref();
-        let round = step.round.as_ref();
-        let options = BakeOptions {
-            keys,
-            parent: parent.map(|parent| parent.resolve(&self.scope, stage)).transpose()?,
-            round: round.map(|round| round.resolve(&self.scope, stage)).transpose()?,
-        };
-        if options.needs_sandbox() && stage.job.octez != OctezSource::Sandbox {
-            let message = "`parent` and `round` of `bake` need the sandbox: \
-                           the client of Octez has no such options";
-            return Err(Trouble::environment(message));
-        }
-        let client = stage.live()?.client(&node);
-        let mut last = Value::Null;
-        for _ in 0..times.unwrap_or(1) {
-            let baked = client.bake_with(&options, within).await;
-            let baked = baked.map_err(|error| of(error.into(), &node))?;
-            last = json!({ "hash": baked.hash, "level": baked.level });
-        }
-        self.assign(&step.capture, &last)
-    }
-
-    async fn peers(&self, stage: &Stage<'_>, step: &ConnectPeers) -> Result<Vec<Node>, Trouble> {
-        let mut nodes = Vec::new();
-        for text in &step.nodes {
-            nodes.push(self.node(stage, text).await?);
-        }
-        Ok(nodes)
-    }
-
-    pub(super) async fn connect(
-        &mut self,
-        stage: &Stage<'_>,
-        step: &ConnectPeers,
-    ) -> Result<(), Trouble> {
-        let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let nodes = self.peers(stage, step).await?;
-        stage.live()?.connect(&nodes, within).await.map_err(peer_trouble)
-    }
-
-    pub(super) async fn disconnect(
-        &mut self,
-        stage: &Stage<'_>,
-        step: &ConnectPeers,
-    ) -> Result<(), Trouble> {
-        let within = stage.within(step.within.as_ref(), &self.scope)?;
-        let nodes = self.peers(stage, step).await?;
-        for (index, a) in nodes.iter().enumerate() {
-            for b in &nodes[index + 1..] {
-                stage.live()?.disconnect(a, b, within).await.map_err(peer_trouble)?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) async fn rpc(&mut self, stage: &Stage<'_>, step: &Rpc) -> Result<(), Trouble> {
         let node = self.node(stage, &step.node).await?;
         let path = step.path.resolve(&self.scope, stage)?;
@@ -203,14 +113,6 @@ impl Branch {
     }
 }
 
-fn of(trouble: Trouble, node: &Node) -> Trouble {
+pub(super) fn of(trouble: Trouble, node: &Node) -> Trouble {
     trouble.of(node.name())
-}
-
-fn peer_trouble(error: crate::harness::ClientError) -> Trouble {
-    let mut trouble = Trouble::from(error);
-    if trouble.failure.kind == FailureKind::Exec {
-        trouble.failure.kind = FailureKind::Rpc;
-    }
-    trouble
 }

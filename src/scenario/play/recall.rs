@@ -247,7 +247,11 @@ fn settled(
         return carried_over(recorded, trouble.is_error);
     }
     let mut trouble = trouble;
+    // What the daemons and the host were doing then, only the play could see.
     trouble.failure.daemon_state.clone_from(&recorded.daemon_state);
+    trouble.failure.others.clone_from(&recorded.others);
+    trouble.failure.host.clone_from(&recorded.host);
+    trouble.is_explained = true;
     trouble
 }
 

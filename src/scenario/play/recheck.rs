@@ -11,7 +11,7 @@ use super::stage::Stage;
 use super::track::flatten;
 use super::trouble::{Trouble, used_sources};
 use super::world::World;
-use super::{Ended, judgement};
+use super::{Ended, evidence, judgement};
 use crate::record::{RecordedRun, RunDir};
 use crate::scenario::job::{Canceller, Job, Listener, OctezSource, Progress};
 use crate::scenario::load::load_kept;
@@ -203,7 +203,7 @@ async fn judge(stage: &Stage<'_>, past: &Past) -> Ended {
 
 async fn explained(stage: &Stage<'_>, trouble: Trouble) -> Ended {
     let survey = stage.survey().await;
-    Ended::InTrouble(judgement::explained(stage, trouble, &survey))
+    Ended::InTrouble(evidence::explained(stage, trouble, &survey))
 }
 
 /// What ended the run, and was no step's doing, is so still.

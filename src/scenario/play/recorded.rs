@@ -459,6 +459,7 @@ pub(super) fn carried_over(failure: &Failure, is_error: bool) -> Trouble {
     let mut trouble = Trouble::new(failure.kind, "");
     trouble.failure = Box::new(failure.clone());
     trouble.is_error = is_error;
+    trouble.is_explained = true;
     trouble
 }
 

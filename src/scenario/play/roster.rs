@@ -157,19 +157,18 @@ impl Branch {
         if let Some(handle) = stage.roster.handle(name) {
             return Ok(handle);
         }
+        let declared = stage.roster.declaration(name);
+        if let Some(daemon) = declared.filter(|daemon| daemon.settings.binary.is_none())
+            && daemon.kind != Kind::Process
+        {
+            let found = stage.live()?.octez_program(daemon.kind.word());
+            found.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
+        }
         let handle = match self.prepare(stage, name)? {
             Prepared::Node(options, spec) => {
                 Handle::Node(stage.live()?.create_node(*options, spec).await?)
             }
-            Prepared::Other(spec) => {
-                if spec.kind == Kind::Accuser {
-                    stage
-                        .live()?
-                        .octez_programs()
-                        .map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
-                }
-                Handle::Other(stage.live()?.create(spec).await?)
-            }
+            Prepared::Other(spec) => Handle::Other(stage.live()?.create(spec).await?),
         };
         stage.roster.set_handle(name, &handle);
         Ok(handle)

@@ -15,9 +15,10 @@ use crate::daemon::{
     RestartPolicy,
 };
 use crate::event::Envelope;
-use crate::octez::{AccuserOptions, NodeOptions, NodePorts};
+use crate::octez::{AccuserOptions, NodeOptions, NodePorts, Upgrade};
 use crate::scenario::model::{
     DaemonDeclaration, EventsFrom, ProcessSettings, ReadyWhen, RestartSettings, Settings,
+    UpgradeSetting,
 };
 use crate::scenario::result::FailureKind;
 use crate::scenario::values::{FromValue, Setting, Text, ValueError};
@@ -128,10 +129,18 @@ impl Resolver<'_, '_> {
         let config = own.config.as_ref();
         options.config =
             config.map(|data| data.resolve(&self.branch.scope, self.stage)).transpose()?;
+        for upgrade in own.upgrades.iter().flatten() {
+            options.upgrades.push(self.upgrade(upgrade)?);
+        }
         options.events = settings.events.clone().unwrap_or_default();
         options.args = self.texts(settings.args.as_ref())?;
         let spec = options.spec(name.clone());
         Ok(Prepared::Node(Box::new(options), spec))
+    }
+
+    fn upgrade(&self, upgrade: &UpgradeSetting) -> Result<Upgrade, ValueError> {
+        let level = self.number(Some(&upgrade.level))?.unwrap_or_default();
+        Ok(Upgrade { level, protocol: self.text(&upgrade.protocol)? })
     }
 
     /// A peer is a node of the scenario, or `HOST:PORT`.

@@ -5,18 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::roster::Roster;
-use super::track::Track;
+use super::track::{StepId, Track};
 use super::trouble::Trouble;
 use super::vacuity::Watch;
 use super::world::World;
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
 use crate::event::Seq;
-use crate::harness::Surveyed;
+use crate::harness::{Daemon, Surveyed};
 use crate::record::{StepFacts, What};
 use crate::scenario::job::{Job, Listener, Progress};
 use crate::scenario::model::Scenario;
 use crate::scenario::recheck::JudgedStep;
-use crate::scenario::result::{FailureKind, FaultResult};
+use crate::scenario::result::{By, FailureKind, FaultResult};
 use crate::scenario::values::{Scope, Setting};
 
 /// Longer than any scenario, and short enough to be added to any time.
@@ -44,6 +44,8 @@ pub(super) struct Stage<'a> {
     pub(super) resolved: RefCell<BTreeSet<String>>,
     /// Exits that a step has asked about.
     answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
+    /// The last step that was to end each incarnation.
+    enders: RefCell<HashMap<(DaemonName, Incarnation), By>>,
 }
 
 impl<'a> Stage<'a> {
@@ -71,6 +73,7 @@ impl<'a> Stage<'a> {
             judged: RefCell::default(),
             resolved: RefCell::default(),
             answered: RefCell::default(),
+            enders: RefCell::default(),
         }
     }
 
@@ -108,6 +111,13 @@ impl<'a> Stage<'a> {
         }
         let (path, outcome) = (path.to_owned(), outcome.to_owned());
         self.note(What::Step { path, outcome, more: facts.into_fields() });
+    }
+
+    /// Notes what a step begins to wait for.
+    pub(super) fn note_wait(&self, id: StepId, wait: impl FnOnce(String) -> What) {
+        if !self.track.is_full() {
+            self.note(wait(self.track.path(id)));
+        }
     }
 
     pub(super) fn warn(&self, warning: impl Into<String>) {
@@ -161,6 +171,16 @@ impl<'a> Stage<'a> {
 
     pub(super) fn is_answered(&self, daemon: &DaemonName, incarnation: Incarnation) -> bool {
         self.answered.borrow().contains(&(daemon.clone(), incarnation))
+    }
+
+    /// A step is about to end, or may end, what runs now of a daemon.
+    pub(super) fn ends(&self, daemon: &Daemon, by: &By) {
+        let incarnation = daemon.status().incarnation;
+        self.enders.borrow_mut().insert((daemon.name().clone(), incarnation), by.clone());
+    }
+
+    pub(super) fn ended_by(&self, daemon: &DaemonName, incarnation: Incarnation) -> Option<By> {
+        self.enders.borrow().get(&(daemon.clone(), incarnation)).cloned()
     }
 
     /// A limit on all steps is over; names what was going on.

@@ -87,6 +87,11 @@ impl Track {
         }
     }
 
+    /// Where the step stands.
+    pub(super) fn path(&self, id: StepId) -> String {
+        self.steps.borrow().get(id.0).map_or_else(String::new, |entry| entry.result.path.clone())
+    }
+
     /// The event that ended the step, of several the last; gives the step's path.
     pub(super) fn matched(&self, id: StepId, event: &Event) -> String {
         let mut steps = self.steps.borrow_mut();

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::evidence;
 use crate::cause::chain;
 use crate::daemon::DaemonName;
 use crate::daemon::lifecycle::Refused;
 use crate::event::miss::Miss;
 use crate::harness::{ClientError, CommandError, InitError, RpcError, WaitError};
 use crate::host::exec::ExecError;
+use crate::host::http::HttpError;
 use crate::scenario::model::{Action, Scenario, Step};
-use crate::scenario::result::{Failure, FailureKind, Nearest, Searched, Wanted};
+use crate::scenario::result::{By, Failure, FailureKind, Wanted};
 use crate::scenario::source::{Source, Span};
 use crate::scenario::values::ValueError;
 
@@ -25,16 +27,20 @@ pub(super) struct Trouble {
     pub(super) lacks_value: bool,
     /// The daemon whose state explains it.
     pub(super) daemon: Option<DaemonName>,
+    /// The state of the daemons at that moment is in it.
+    pub(super) is_explained: bool,
 }
 
 impl Trouble {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        let failure = Box::new(Failure::new(kind, message));
         Self {
-            failure: Box::new(Failure::new(kind, message)),
+            failure,
             is_error: false,
             is_undecided: false,
             lacks_value: false,
             daemon: None,
+            is_explained: false,
         }
     }
 
@@ -66,22 +72,19 @@ impl Trouble {
         self
     }
 
+    /// It is not an event of the daemon's that was missed, though one was waited for: nothing is near it.
+    pub(super) fn about_no_event(mut self) -> Self {
+        let failure = &mut *self.failure;
+        failure.wanted = None;
+        failure.nearest.clear();
+        failure.did_you_mean.clear();
+        failure.names_seen.clear();
+        failure.passed_over.clear();
+        self
+    }
+
     fn searched(mut self, miss: &Miss) -> Self {
-        self.failure.searched =
-            Some(Searched { from_seq: miss.from.0, to_seq: miss.to.0, events: miss.events });
-        let nearest = miss.nearest.iter().map(|near| Nearest {
-            seq: near.seq.0,
-            event: near.event.to_string(),
-            clauses_true: u32::try_from(near.clauses_true).unwrap_or(u32::MAX),
-            clauses: u32::try_from(near.clauses).unwrap_or(u32::MAX),
-            explanation: near.explanation.clone(),
-        });
-        self.failure.nearest = nearest.collect();
-        if miss.same_name == 0
-            && let Some(wanted) = &self.failure.wanted
-        {
-            self.failure.did_you_mean = similar(&wanted.event, miss);
-        }
+        evidence::enter(&mut self.failure, miss);
         self
     }
 
@@ -119,24 +122,16 @@ impl Place {
         Self { line: 0, column: 0, elsewhere, ..place }
     }
 
+    /// The step at this place, as one that did something.
+    pub(super) fn by(&self) -> By {
+        By { step: self.step.clone(), line: self.line }
+    }
+
     pub(super) fn new(path: &str, span: Span) -> Self {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let (line, column) = (number(span.line), number(span.column));
         Self { step: path.to_owned(), line, column, elsewhere: None }
     }
-}
-
-/// Names that were seen and are close to the wanted one, the closest first.
-fn similar(wanted: &str, miss: &Miss) -> Vec<String> {
-    const ENOUGH: f64 = 0.75;
-    let mut close: Vec<(f64, &str)> = miss
-        .names
-        .keys()
-        .map(|name| (strsim::jaro_winkler(wanted, name.as_str()), name.as_str()))
-        .filter(|(likeness, name)| *likeness >= ENOUGH && *name != wanted)
-        .collect();
-    close.sort_by(|a, b| b.0.total_cmp(&a.0));
-    close.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
 impl From<ValueError> for Trouble {
@@ -157,22 +152,16 @@ impl From<ValueError> for Trouble {
 impl From<WaitError> for Trouble {
     fn from(error: WaitError) -> Self {
         match error {
-            WaitError::TimedOut { wanted, after, miss } => {
+            WaitError::TimedOut { wanted, miss, .. } => {
                 let names: Vec<&str> = wanted.daemons.iter().map(DaemonName::as_str).collect();
-                let seen = match (miss.same_name, miss.matched) {
-                    (0, _) => format!("never seen among {} events", miss.events),
-                    (n, 0) => format!("{n} of that name, none as wanted"),
-                    (_, matched) => format!("{matched} as wanted, and it takes {}", wanted.count),
-                };
-                let message = format!("no such event within {after:?}: {seen}");
-                let mut trouble = Self::new(FailureKind::TimedOut, message)
+                let mut trouble = Self::new(FailureKind::TimedOut, miss.reason(wanted.count))
                     .wanting(names.join(", "), wanted.event.clone(), wanted.r#where.clone())
                     .searched(&miss);
                 trouble.daemon = wanted.daemons.first().cloned();
                 trouble
             }
             WaitError::TerminatedBeforeEvent { daemon, event, r#where, exit, miss, .. } => {
-                let message = format!("{daemon} terminated before {event}: {exit}");
+                let message = format!("{daemon} ended before it came: {exit}");
                 Self::new(FailureKind::TerminatedBeforeEvent, message)
                     .wanting(daemon.to_string(), event, r#where)
                     .searched(&miss)
@@ -181,7 +170,7 @@ impl From<WaitError> for Trouble {
             WaitError::GaveUp { daemon, event, r#where, deaths, miss, .. } => {
                 let deaths: Vec<String> = deaths.iter().map(ToString::to_string).collect();
                 let message =
-                    format!("{daemon} was given up before {event}, after {}", deaths.join("; "));
+                    format!("{daemon} was given up before it came, after {}", deaths.join("; "));
                 Self::new(FailureKind::GaveUp, message)
                     .wanting(daemon.to_string(), event, r#where)
                     .searched(&miss)
@@ -244,8 +233,14 @@ impl From<ClientError> for Trouble {
             ClientError::Init(error) => error.into(),
             ClientError::Rpc(error) => error.into(),
             ClientError::Exec(error) => (*error).into(),
-            ClientError::Programs(error) => Self::environment(chain(&error)),
-            ClientError::NotConnected { .. } => Self::new(FailureKind::TimedOut, error.to_string()),
+            ClientError::Programs(_) | ClientError::Parameters { .. } => {
+                Self::environment(chain(&error))
+            }
+            ClientError::Asking { node, source } => Self::from(source).of(&node),
+            ClientError::Refused { .. } => Self::new(FailureKind::Rpc, chain(&error)),
+            ClientError::Peers { .. } | ClientError::NotHead { .. } => {
+                Self::new(FailureKind::TimedOut, error.to_string())
+            }
             other => Self::new(FailureKind::Exec, chain(&other)),
         }
     }
@@ -253,7 +248,11 @@ impl From<ClientError> for Trouble {
 
 impl From<RpcError> for Trouble {
     fn from(error: RpcError) -> Self {
-        Self::new(FailureKind::Rpc, chain(&error))
+        let kind = match &error {
+            RpcError::Http(HttpError::TimedOut { .. }) => FailureKind::TimedOut,
+            _ => FailureKind::Rpc,
+        };
+        Self::new(kind, chain(&error))
     }
 }
 

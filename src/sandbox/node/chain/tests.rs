@@ -4,6 +4,17 @@ use crate::sandbox::hash::{OperationHash, PayloadHash, Signature};
 use crate::sandbox::keys::{ACTIVATOR, DELEGATES};
 use crate::sandbox::operation::Contents;
 
+impl Chain {
+    /// Checks a block against its predecessor and applies it; the head may change. A known block is `Ok(None)`.
+    pub fn apply(
+        &mut self,
+        candidate: Candidate,
+    ) -> Result<Option<(Arc<Block>, Adoption)>, InvalidBlock> {
+        let checked = self.check(candidate)?;
+        Ok(checked.map(|block| (Arc::clone(&block), self.add(block))))
+    }
+}
+
 /// Makes valid blocks for tests.
 #[derive(Debug, Default)]
 pub struct Forge {
@@ -245,8 +256,9 @@ fn an_offence_is_denounced_once_on_a_branch() {
     let contents = double_baking(&head.header, &rival.header);
     let evidence = Operation::unsigned(first.hash, contents.clone());
     let forge = Forge::default();
+    let offence = evidence.offence().unwrap();
     let with = apply(&mut chain, forge.bake(&head, &DELEGATES[1], vec![evidence])).0;
-    assert_eq!(with.denounced.len(), 1);
+    assert!(with.penalties.knows(&offence) && !head.penalties.knows(&offence));
     let again = Operation::unsigned(head.hash, contents);
     let error = chain.apply(forge.bake(&with, &DELEGATES[1], vec![again])).unwrap_err();
     assert!(error.to_string().contains("denounced before"), "{error}");
@@ -254,4 +266,59 @@ fn an_offence_is_denounced_once_on_a_branch() {
     let nothing = Operation::unsigned(first.hash, nothing);
     let error = chain.apply(forge.bake(&with, &DELEGATES[1], vec![nothing])).unwrap_err();
     assert!(error.to_string().contains("proves nothing"), "{error}");
+}
+
+#[test]
+fn an_offender_bakes_no_more_and_pays_with_the_last_block_of_the_next_cycle() {
+    let (mut chain, rivals, first) = fork();
+    apply(&mut chain, rivals[0].clone());
+    let rival = apply(&mut chain, rivals[1].clone()).0;
+    let head = Arc::clone(chain.head());
+    let evidence = Operation::unsigned(first.hash, double_baking(&head.header, &rival.header));
+    let hash = evidence.hash();
+    let forge = Forge::default();
+    // The offender may bake the very block that denounces it.
+    let mut tip = apply(&mut chain, forge.bake(&head, &DELEGATES[0], vec![evidence])).0;
+    let error = chain.apply(forge.bake(&tip, &DELEGATES[0], Vec::new())).unwrap_err().to_string();
+    assert!(error.contains("has committed too many misbehaviours"), "{error}");
+    // Level 4 denounced what was done at level 3, both in cycle 0; cycle 1 ends with level 16.
+    for level in 5..=17 {
+        assert_eq!(tip.slashes.len(), usize::from(level == 17), "level {}", level - 1);
+        if let [slash] = tip.slashes.as_slice() {
+            assert_eq!((slash.evidence, slash.punished), (hash, DELEGATES[0].pkh()));
+        }
+        tip = apply(&mut chain, forge.bake(&tip, &DELEGATES[2], Vec::new())).0;
+    }
+    assert!(tip.slashes.is_empty(), "once");
+}
+
+#[test]
+fn a_protocol_change_renumbers_the_migration_block_and_no_other() {
+    let forge = Forge::default();
+    let mut chain = Chain::sandbox();
+    let alpha = protocol::ACTIVE[1].hash.parse().unwrap();
+    chain.set_upgrades(Upgrades::at(3, alpha));
+    forge.chain(&mut chain, &[&DELEGATES[0]]);
+    let head = Arc::clone(chain.head());
+    let numbered = |on: &Block, proto: u8| {
+        let mut candidate = forge.bake(on, &DELEGATES[0], Vec::new());
+        candidate.header.proto = proto;
+        Candidate { header: candidate.header.signed_by(&DELEGATES[0]), ..candidate }
+    };
+    let error = chain.apply(numbered(&head, 1)).unwrap_err().to_string();
+    assert!(error.contains("proto is 1, but 2 was expected"), "{error}");
+    let migration = apply(&mut chain, numbered(&head, 2)).0;
+    assert!(migration.changes_protocol() && migration.next_protocol == alpha);
+    let after = apply(&mut chain, numbered(&migration, 2)).0;
+    assert_eq!((after.protocol, after.next_protocol), (alpha, alpha));
+    // Restored by somebody who agreed on nothing, the blocks are what they were.
+    let mut other = Chain::sandbox();
+    let candidates = chain.branch_above(&[], &after.hash);
+    for block in &candidates {
+        let (header, operations) = (block.header.clone(), block.operations.clone());
+        let next = block.changes_protocol().then_some(block.next_protocol);
+        other.restore(Candidate { header, operations }, next).unwrap();
+    }
+    assert_eq!(other.head().next_protocol, alpha);
+    assert_eq!(other.head().hash, after.hash);
 }

@@ -1,20 +1,23 @@
 //! Whether a block may follow its predecessor.
 //!
 //! Any delegate may bake at any round: baking rights are the one rule of Tenderbake that the sandbox does not have, so
-//! that a test can make whom it likes bake what it likes.
+//! that a test can make whom it likes bake what it likes. Only who is forbidden for an offence ([`super::penalties`]) may not.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Block, Candidate, Chain};
+use super::penalties::Denunciation;
+use super::{Block, Candidate, Chain, Penalties};
 use crate::sandbox::block::{
     Activation, Contents, Fitness, Header, PASSES, context_after, operations_hash,
 };
-use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash};
-use crate::sandbox::keys::ACTIVATOR;
-use crate::sandbox::operation::{Offence, Operation};
+use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, PublicKeyHash};
+use crate::sandbox::keys::{ACTIVATOR, Identity};
+use crate::sandbox::operation::Operation;
+use crate::sandbox::protocol::Protocol;
+use crate::sandbox::upgrades::{Upgrades, proto_level};
 use crate::sandbox::wire::DecodeError;
 
 /// Why a block is refused.
@@ -33,8 +36,15 @@ pub enum InvalidBlock {
     NoActivation,
     #[error("protocol parameters are no JSON object")]
     Parameters,
+    #[error("the protocol {protocol} is not available")]
+    UnavailableProtocol { protocol: ProtocolHash },
     #[error("nobody who may bake has signed the block")]
     UnknownBaker,
+    #[error(
+        "Delegate {delegate} has committed too many misbehaviours; it is temporarily not allowed to \
+         bake/preattest/attest."
+    )]
+    ForbiddenDelegate { delegate: PublicKeyHash },
     #[error("operation {operation} is not valid in the block: {reason}")]
     Operation { operation: OperationHash, reason: &'static str },
 }
@@ -51,7 +61,11 @@ fn expect<T: PartialEq + ToString>(
 }
 
 impl Chain {
-    pub(super) fn validate(&self, candidate: Candidate) -> Result<Block, InvalidBlock> {
+    pub(super) fn validate(
+        &self,
+        candidate: Candidate,
+        upgrades: &Upgrades,
+    ) -> Result<Block, InvalidBlock> {
         let header = &candidate.header;
         let predecessor = self
             .get(&header.predecessor)
@@ -64,7 +78,7 @@ impl Chain {
         }
         check_operations_hash(&candidate)?;
         if predecessor.is_protocol_active() {
-            baked(predecessor, candidate)
+            baked(predecessor, candidate, upgrades)
         } else {
             activation(predecessor, candidate)
         }
@@ -92,6 +106,7 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
         return Err(InvalidBlock::NoActivation);
     }
     expect("proto", &header.proto, &predecessor.header.proto.saturating_add(1))?;
+    check_available(activation.protocol)?;
     let fitness = |fitness: &Fitness| fitness.to_json().to_string();
     expect("fitness", &fitness(&header.fitness), &fitness(&activation.fitness))?;
     let parameters: Map<String, Value> =
@@ -104,31 +119,63 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
         next_protocol: activation.protocol,
         baker: None,
         parameters: Arc::new(parameters),
-        denounced: Arc::default(),
+        penalties: Arc::default(),
+        slashes: Vec::new(),
     })
 }
 
-fn baked(predecessor: &Block, candidate: Candidate) -> Result<Block, InvalidBlock> {
+fn baked(
+    predecessor: &Block,
+    candidate: Candidate,
+    upgrades: &Upgrades,
+) -> Result<Block, InvalidBlock> {
     let Candidate { header, operations } = candidate;
     expect("validation_pass", &usize::from(header.validation_pass), &PASSES)?;
-    expect("proto", &header.proto, &predecessor.header.proto)?;
+    let protocol = predecessor.next_protocol;
+    let next_protocol = upgrades.after(header.level, protocol);
+    let number = proto_level(predecessor.header.proto, &protocol, &next_protocol);
+    expect("proto", &header.proto, &number)?;
+    if next_protocol != protocol {
+        check_available(next_protocol)?;
+    }
     let fitness = Fitness::tenderbake(header.level, predecessor.header.round(), header.round());
     expect("fitness", &header.fitness.to_json().to_string(), &fitness.to_json().to_string())?;
     let context = context_after(&predecessor.header.context, &header.operations_hash);
     expect("context", &header.context, &context)?;
     check_payload(&header, &operations)?;
     let baker = header.baker().ok_or(InvalidBlock::UnknownBaker)?;
-    let denounced = check_operations(predecessor, &operations)?;
+    if predecessor.penalties.is_forbidden(&baker.pkh()) {
+        return Err(InvalidBlock::ForbiddenDelegate { delegate: baker.pkh() });
+    }
+    let mut penalties = Arc::clone(&predecessor.penalties);
+    let cycles = predecessor.cycles();
+    let (cycle, _) = cycles.cycle(header.level);
+    for denunciation in check_operations(predecessor, &operations, baker, cycle)? {
+        Arc::make_mut(&mut penalties).denounce(denunciation);
+    }
+    let slashes = if cycles.is_last(header.level) {
+        Arc::make_mut(&mut penalties).end_cycle(cycle, cycles)
+    } else {
+        Vec::new()
+    };
     Ok(Block {
         hash: header.hash(),
-        protocol: predecessor.next_protocol,
-        next_protocol: predecessor.next_protocol,
+        protocol,
+        next_protocol,
         baker: Some(baker),
         parameters: Arc::clone(&predecessor.parameters),
-        denounced,
+        penalties,
+        slashes,
         header,
         operations,
     })
+}
+
+fn check_available(protocol: ProtocolHash) -> Result<(), InvalidBlock> {
+    match Protocol::of_hash(&protocol.to_string()) {
+        Some(_) => Ok(()),
+        None => Err(InvalidBlock::UnavailableProtocol { protocol }),
+    }
 }
 
 fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), InvalidBlock> {
@@ -146,12 +193,16 @@ fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), I
 }
 
 /// Every operation stands in its pass and only once, and every evidence proves an offence that was not denounced before.
+/// Gives what is denounced.
 fn check_operations(
     predecessor: &Block,
     operations: &[Vec<Operation>],
-) -> Result<Arc<HashSet<Offence>>, InvalidBlock> {
+    baker: &Identity,
+    cycle: u32,
+) -> Result<Vec<Denunciation>, InvalidBlock> {
     let mut seen = HashSet::new();
-    let mut denounced = Arc::clone(&predecessor.denounced);
+    let known: &Penalties = &predecessor.penalties;
+    let mut denunciations: Vec<Denunciation> = Vec::new();
     for (pass, operation) in
         operations.iter().enumerate().flat_map(|(pass, list)| list.iter().map(move |op| (pass, op)))
     {
@@ -164,15 +215,18 @@ fn check_operations(
             return Err(refused("it stands there twice"));
         }
         if operation.vote().is_some() {
-            if operation.signer().is_none() {
-                return Err(refused("no delegate has signed it"));
+            let signer =
+                operation.signer().ok_or_else(|| refused("no delegate has signed it"))?.pkh();
+            if known.is_forbidden(&signer) {
+                return Err(InvalidBlock::ForbiddenDelegate { delegate: signer });
             }
             continue;
         }
         let offence = operation.offence().ok_or_else(|| refused("it proves nothing"))?;
-        if !Arc::make_mut(&mut denounced).insert(offence) {
+        if known.knows(&offence) || denunciations.iter().any(|one| one.offence == offence) {
             return Err(refused("the offence was denounced before"));
         }
+        denunciations.push(Denunciation { offence, evidence: hash, rewarded: baker.pkh(), cycle });
     }
-    Ok(denounced)
+    Ok(denunciations)
 }

@@ -148,3 +148,20 @@ fn nothing_is_valid_before_a_protocol_is_active() {
     let error = Mempool::default().inject(&genesis, scene.evidence, false).unwrap_err();
     assert_eq!(error.source, Refusal::NoProtocol);
 }
+
+#[test]
+fn who_is_forbidden_has_no_vote() {
+    let mut scene = scene();
+    let mut mempool = Mempool::default();
+    mempool.inject(&scene.chain, scene.evidence.clone(), false).unwrap();
+    bake(&mut scene, &mempool);
+    mempool.flush(&scene.chain, &[]);
+    let head = scene.chain.head();
+    let payload_hash = PayloadHash([1; 32]);
+    let vote = Vote { slot: 0, level: head.level(), round: 0, payload_hash };
+    let vote = |voter| Operation::signed(head.hash, Contents::Attestation(vote), voter);
+    let error = mempool.inject(&scene.chain, vote(&DELEGATES[0]), false).unwrap_err();
+    assert_eq!(error.source, Refusal::ForbiddenDelegate { delegate: DELEGATES[0].pkh() });
+    assert_eq!(error.trace()[1]["id"], "validate.temporarily_forbidden_delegate");
+    assert!(mempool.inject(&scene.chain, vote(&DELEGATES[1]), false).is_ok());
+}

@@ -10,7 +10,7 @@ use super::server::{Call, Services};
 use crate::sandbox::hash::ChainId;
 use crate::sandbox::node::chain::{Block, BlockReference, Chain};
 use crate::sandbox::node::mempool::OPERATIONS_TIME_TO_LIVE;
-use crate::sandbox::operation::Operation;
+use crate::sandbox::operation::{Operation, VoteKind};
 
 /// Hashes of the last blocks: `?length=N` of them, head first, as a list of one branch.
 pub fn list(services: &Services, call: &Call) -> Answer {
@@ -130,9 +130,9 @@ fn block_json(chain: ChainId, block: &Block) -> Value {
 fn operations_json(chain: ChainId, block: &Block) -> Value {
     let one = |operation: &Operation| {
         let mut contents = operation.contents.to_json();
-        contents["metadata"] = json!({});
+        contents["metadata"] = operation_metadata(block, operation);
         json!({
-            "protocol": block.next_protocol,
+            "protocol": block.protocol,
             "chain_id": chain,
             "hash": operation.hash(),
             "branch": operation.branch,
@@ -141,6 +141,22 @@ fn operations_json(chain: ChainId, block: &Block) -> Value {
         })
     };
     block.operations.iter().map(|pass| pass.iter().map(one).collect::<Value>()).collect()
+}
+
+/// What a block says of an operation in it: of an evidence, whom it has cost and brought what.
+fn operation_metadata(block: &Block, operation: &Operation) -> Value {
+    match (operation.offence(), block.baker) {
+        (Some(offence), Some(baker)) => json!({
+            "punished_delegate": offence.delegate,
+            "rewarded_delegate": baker.public_key_hash,
+            "misbehaviour": {
+                "level": offence.level,
+                "round": offence.round,
+                "kind": offence.vote.map_or("block", VoteKind::word),
+            },
+        }),
+        _ => json!({}),
+    }
 }
 
 fn operation_hashes(block: &Block) -> Value {

@@ -6,13 +6,10 @@ use super::answer::Answer;
 use super::server::Call;
 use crate::sandbox::hash::{BlockHash, PublicKeyHash};
 use crate::sandbox::keys::{DELEGATES, Identity};
-use crate::sandbox::node::chain::{Block, Chain};
+use crate::sandbox::node::chain::penalties::{DOUBLE_BAKING, STAKING_OVER_BAKING, THRESHOLD};
+use crate::sandbox::node::chain::{Block, Chain, Cycles, Slash};
 use crate::sandbox::node::mempool::OPERATIONS_TIME_TO_LIVE;
 use crate::sandbox::operation::{Contents, Operation};
-
-/// Lengths that the sandbox parameters of Octez have.
-const BLOCKS_PER_CYCLE: u32 = 8;
-const BLOCKS_PER_VOTING_PERIOD: u32 = 16;
 
 pub fn answer(chain: &Chain, block: &Block, call: &Call, path: &[&str]) -> Answer {
     if !block.is_protocol_active() {
@@ -23,11 +20,13 @@ pub fn answer(chain: &Chain, block: &Block, call: &Call, path: &[&str]) -> Answe
         ["context", "delegates"] => {
             Answer::Json(DELEGATES.iter().map(|delegate| delegate.public_key_hash).collect())
         }
-        ["context", "delegates", delegate, "is_forbidden"] => is_forbidden(block, delegate),
-        ["votes", "current_period"] => Answer::Json(period(block.level())),
-        ["votes", "successor_period"] => Answer::Json(period(block.level().saturating_add(1))),
+        ["context", "delegates", delegate, rest @ ..] => about_delegate(block, delegate, rest),
+        ["votes", "current_period"] => Answer::Json(period(block.cycles(), block.level())),
+        ["votes", "successor_period"] => {
+            Answer::Json(period(block.cycles(), block.level().saturating_add(1)))
+        }
         ["helpers", "round"] => Answer::Json(json!(block.header.round())),
-        ["helpers", "current_level"] => Answer::Json(level_info(block.level())),
+        ["helpers", "current_level"] => Answer::Json(level_info(block.cycles(), block.level())),
         ["helpers", "validators"] => validators(block, call),
         ["minimal_valid_time"] => {
             let earliest = chain.predecessor(block).unwrap_or(chain.genesis()).header.timestamp;
@@ -66,6 +65,7 @@ fn forge(body: &Value) -> Answer {
 
 /// The constants of Octez's sandbox parameters, overridden by those that the protocol was activated with.
 fn constants(block: &Block) -> Value {
+    let cycles = block.cycles();
     let mut constants = json!({
         "proof_of_work_nonce_size": 8,
         "nonce_length": 32,
@@ -75,10 +75,10 @@ fn constants(block: &Block) -> Value {
         "consensus_rights_delay": 2,
         "blocks_preservation_cycles": 1,
         "delegate_parameters_activation_delay": 3,
-        "blocks_per_cycle": BLOCKS_PER_CYCLE,
+        "blocks_per_cycle": cycles.blocks_per_cycle,
         "blocks_per_commitment": 4,
         "nonce_revelation_threshold": 4,
-        "cycles_per_voting_period": BLOCKS_PER_VOTING_PERIOD / BLOCKS_PER_CYCLE,
+        "cycles_per_voting_period": cycles.cycles_per_voting_period,
         "hard_gas_limit_per_operation": "1040000",
         "hard_gas_limit_per_block": "1386666",
         "proof_of_work_threshold": "-1",
@@ -94,7 +94,9 @@ fn constants(block: &Block) -> Value {
         "consensus_threshold_size": 0,
         "max_operations_time_to_live": OPERATIONS_TIME_TO_LIVE,
         "max_slashing_per_block": 10000,
-        "max_slashing_threshold": { "numerator": 1, "denominator": 3 },
+        "max_slashing_threshold": { "numerator": THRESHOLD.0, "denominator": THRESHOLD.1 },
+        "percentage_of_frozen_deposits_slashed_per_double_baking": DOUBLE_BAKING,
+        "global_limit_of_staking_over_baking": STAKING_OVER_BAKING,
         "denunciation_period": 1,
         "slashing_delay": 1,
     });
@@ -108,13 +110,17 @@ fn constants(block: &Block) -> Value {
     constants
 }
 
-fn is_forbidden(block: &Block, delegate: &str) -> Answer {
-    match delegate.parse::<PublicKeyHash>() {
-        Ok(delegate) => {
-            let mut offences = block.denounced.iter();
-            Answer::Json(offences.any(|offence| offence.delegate == delegate).into())
+fn about_delegate(block: &Block, delegate: &str, path: &[&str]) -> Answer {
+    let delegate = match delegate.parse::<PublicKeyHash>() {
+        Ok(delegate) => delegate,
+        Err(error) => return Answer::bad_argument("pkh", &error.to_string()),
+    };
+    match path {
+        ["is_forbidden"] => Answer::Json(block.penalties.is_forbidden(&delegate).into()),
+        ["current_frozen_deposits"] => {
+            Answer::Json(block.penalties.deposit(&delegate).to_string().into())
         }
-        Err(error) => Answer::bad_argument("pkh", &error.to_string()),
+        _ => Answer::not_found(),
     }
 }
 
@@ -161,29 +167,29 @@ fn seat(slot: usize, delegate: &Identity) -> Value {
     })
 }
 
-fn level_info(level: u32) -> Value {
-    let position = level.saturating_sub(1);
+fn level_info(cycles: Cycles, level: u32) -> Value {
+    let (cycle, position) = cycles.cycle(level);
     json!({
         "level": level,
-        "level_position": position,
-        "cycle": position / BLOCKS_PER_CYCLE,
-        "cycle_position": position % BLOCKS_PER_CYCLE,
+        "level_position": level.saturating_sub(1),
+        "cycle": cycle,
+        "cycle_position": position,
         "expected_commitment": false,
     })
 }
 
-fn period(level: u32) -> Value {
+fn period(cycles: Cycles, level: u32) -> Value {
+    let length = cycles.blocks_per_voting_period();
     let position = level.saturating_sub(1);
-    let index = position / BLOCKS_PER_VOTING_PERIOD;
-    let within = position % BLOCKS_PER_VOTING_PERIOD;
+    let (index, within) = (position / length, position % length);
     json!({
         "voting_period": {
             "index": index,
             "kind": "proposal",
-            "start_position": index * BLOCKS_PER_VOTING_PERIOD,
+            "start_position": index * length,
         },
         "position": within,
-        "remaining": BLOCKS_PER_VOTING_PERIOD - 1 - within,
+        "remaining": length - 1 - within,
     })
 }
 
@@ -209,11 +215,12 @@ pub fn metadata(block: &Block) -> Value {
         metadata["baker_consensus_key"] = pkh.into();
     }
     if block.is_protocol_active() {
-        metadata["level_info"] = level_info(block.level());
-        metadata["voting_period_info"] = period(block.level());
+        metadata["level_info"] = level_info(block.cycles(), block.level());
+        metadata["voting_period_info"] = period(block.cycles(), block.level());
         metadata["nonce_hash"] = Value::Null;
         metadata["deactivated"] = json!([]);
-        metadata["balance_updates"] = json!([]);
+        metadata["balance_updates"] =
+            block.slashes.iter().flat_map(Slash::balance_updates).collect();
         metadata["liquidity_baking_toggle_ema"] = json!(0);
         metadata["consumed_milligas"] = json!("0");
     }

@@ -9,6 +9,7 @@ use super::answer::Answer;
 use super::server::{Call, Services};
 use super::{blocks, injection, mempool, network, streams};
 use crate::sandbox::node::{identity, trace};
+use crate::sandbox::protocol::{ACTIVE, GENESIS};
 
 /// Answers a request.
 pub async fn answer(services: &Arc<Services>, call: &Call) -> Answer {
@@ -60,10 +61,14 @@ fn about(services: &Services, path: &[&str]) -> Answer {
         ["health", "ready"] => Answer::Json(json!({ "ready": true })),
         ["version"] => Answer::Json(identity::version_json()),
         ["config"] => Answer::Json(services.config.to_json()),
-        ["protocols"] => services.chain(|chain| {
-            let head = chain.head();
-            Answer::Json(json!([chain.genesis().protocol, head.next_protocol]))
-        }),
+        ["config", "network", "user_activated_upgrades"] => {
+            services.chain(|chain| Answer::Json(chain.upgrades().to_json()))
+        }
+        ["config", "network", "user_activated_protocol_overrides"] => Answer::Json(json!([])),
+        ["protocols"] => {
+            let known = ACTIVE.iter().map(|protocol| protocol.hash);
+            Answer::Json(std::iter::once(GENESIS).chain(known).collect())
+        }
         _ => match allowed(path) {
             Some(methods) => Answer::MethodNotAllowed(methods),
             None => Answer::not_found(),
@@ -78,9 +83,10 @@ fn allowed(path: &[&str]) -> Option<&'static str> {
             Some("POST")
         }
         ["config", "logging"] => Some("PUT"),
-        ["health", "ready"] | ["version" | "config" | "protocols"] | ["chains" | "monitor", ..] => {
-            Some("GET")
-        }
+        ["health", "ready"]
+        | ["version" | "config" | "protocols"]
+        | ["config", "network", "user_activated_upgrades" | "user_activated_protocol_overrides"]
+        | ["chains" | "monitor", ..] => Some("GET"),
         _ => None,
     }
 }

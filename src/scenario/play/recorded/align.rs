@@ -110,6 +110,8 @@ fn common_subsequence(
 pub(in crate::scenario::play) fn captures(action: &Action) -> &[Assignment] {
     match action {
         Action::Bake(bake) => &bake.capture,
+        Action::Vote(vote) => &vote.capture,
+        Action::Inject(inject) => &inject.capture,
         Action::Rpc(rpc) => &rpc.capture,
         Action::Exec(exec) => &exec.capture,
         _ => &[],

@@ -83,7 +83,10 @@ impl History<'_> {
             Test::Any | Test::Closure(_) => None,
         };
         let missed = Missed { sources: &wanted.sources, event: &wanted.event, bound };
-        let mut scan = self.scan(&wanted.sources);
+        // Also what stands before the position of the wait: an event that came too early explains much.
+        let all: Vec<_> =
+            wanted.sources.iter().map(|(daemon, _)| (daemon.clone(), Seq::default())).collect();
+        let mut scan = self.scan(&all);
         while let Some(scanned) = scan.next(self.run)? {
             if scanned.entry.first >= until {
                 break;

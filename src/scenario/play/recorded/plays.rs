@@ -99,6 +99,7 @@ impl Notes {
                         at_s,
                         delayed_s: 0.0,
                         hit,
+                        by: None,
                     });
                 }
                 What::Malformed { daemon, .. } => *all.malformed.entry(daemon).or_default() += 1,
@@ -110,7 +111,7 @@ impl Notes {
                         Phase::Play => all.play = end,
                     }
                 }
-                What::Text { .. } | What::Unknown => {}
+                What::Wait { .. } | What::Text { .. } | What::Unknown => {}
             }
         }
         all
