@@ -336,14 +336,13 @@ pub struct EventsArgs {
 }
 
 #[derive(Args, Debug)]
-#[group(id = "what", required = true, multiple = true, args = ["html", "trace"])]
 pub struct ReportArgs {
     /// A run directory
     #[arg(value_hint = ValueHint::DirPath)]
     pub run_dir: PathBuf,
 
     /// Write the timeline, one file that needs no network; to standard output with -
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "trace")]
     pub html: Option<PathBuf>,
 
     /// Write a trace for Perfetto or chrome://tracing; to standard output with -

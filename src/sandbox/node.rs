@@ -10,6 +10,7 @@ pub mod config;
 pub mod data_dir;
 pub mod identity;
 pub mod mempool;
+pub mod metrics;
 pub mod p2p;
 pub mod rpc;
 pub mod run;

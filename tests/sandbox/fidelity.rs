@@ -4,4 +4,5 @@ mod commands;
 mod coverage;
 mod shape;
 mod signals;
+mod sinks;
 mod table;

@@ -174,19 +174,21 @@ fn double_votes_are_denounced_and_denounced_again() {
     let _running = node.run();
     node.activate();
     let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:debug");
-    for (kind, word) in [("attest", "attestation"), ("preattest", "preattestation")] {
+    // Each by somebody else: who was denounced in a block has no vote any more.
+    let votes =
+        [("attest", "attestation", "bootstrap1"), ("preattest", "preattestation", "bootstrap2")];
+    for (kind, word, voter) in votes {
         let mut last = String::new();
         for _ in 0..4 {
-            last = node.bake("bootstrap1");
+            last = node.bake("bootstrap3");
         }
         accuser.wait_for("accuser_processed_block.v0", |value| *value == last);
-        node.client(&format!("{kind} for bootstrap1 --force"));
-        node.client(&format!("{kind} for bootstrap1 --force --payload head~2"));
+        node.client(&format!("{kind} for {voter} --force"));
+        node.client(&format!("{kind} for {voter} --force --payload head~2"));
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
         assert_eq!(detected.as_object().map(serde_json::Map::len), Some(2), "{detected}");
         let denounced = accuser.wait_for(&format!("double_{word}_denounced.v0"), |_| true);
-        let third =
-            hash_in(&node.client(&format!("{kind} for bootstrap1 --force --branch head~1")));
+        let third = hash_in(&node.client(&format!("{kind} for {voter} --force --branch head~1")));
         let detected = accuser.wait_for(&format!("double_{word}_detected.v0"), |_| true);
         assert_eq!(detected[format!("new_{word}")], third);
         accuser
@@ -194,6 +196,53 @@ fn double_votes_are_denounced_and_denounced_again() {
         let again = accuser.wait_for(&format!("double_{word}_denounced.v0"), |_| true);
         assert_ne!(again["hash"], denounced["hash"]);
     }
+}
+
+/// One vote waits in the mempool of the accuser's node, the other comes with a block of another node.
+#[test]
+fn a_vote_in_a_block_is_held_against_one_of_the_mempool_before_the_block_is_processed() {
+    let world = World::new();
+    let [node, other] = ["node", "other"].map(|name| world.node(name));
+    let (running, other_running) = (node.run(), other.run());
+    node.connect(&other);
+    node.activate();
+    node.bake("bootstrap1");
+    let head = node.bake("bootstrap1");
+    other_running.wait_for("set_head.v0", |value| value[1] == 3);
+    for (from, to) in [(&node, &other), (&other, &node)] {
+        from.admin(&format!("untrust address 127.0.0.1:{}", to.net));
+    }
+    let peer = running.wait_for("connection.v0", |_| true);
+    node.admin(&format!("kick peer {}", peer.as_str().unwrap()));
+    running.wait_for("disconnection.v0", |_| true);
+
+    let accuser = spawn(&world, &node.endpoint(), &[], "?section-prefix=:debug");
+    node.bake("bootstrap2");
+    let waiting = hash_in(&node.client(&format!("attest for bootstrap3 --of {head} --force")));
+    // Told in the order of arrival: once this one is passed over, the first is remembered.
+    node.client("attest for bootstrap4 --level 9 --force");
+    accuser.wait_for("consensus_operation_too_far_in_future.v0", |_| true);
+    let included = hash_in(&other.client("attest for bootstrap3 --payload head~1 --branch head~1"));
+    other.bake("bootstrap4");
+    let longer = other.bake("bootstrap4");
+    node.connect(&other);
+    let detected = accuser.wait_for("double_attestation_detected.v0", |_| true);
+    assert_eq!(detected, json!({"existing_attestation": waiting, "new_attestation": included}));
+    accuser.wait_for("accuser_processed_block.v0", |value| *value == longer);
+    let names: Vec<String> = accuser
+        .names()
+        .into_iter()
+        .filter(|name| !name.starts_with("agnostic") && name != "period_status.v0")
+        .collect();
+    let at = names.iter().position(|name| name == "double_attestation_detected.v0").unwrap();
+    let around = [
+        &format!("block-seen-{NAME}.v0"),
+        "accuser_saw_block.v0",
+        "double_attestation_detected.v0",
+        "double_attestation_denounced.v0",
+        "accuser_processed_block.v0",
+    ];
+    assert_eq!(names[at - 2..at + 3], around);
 }
 
 #[test]

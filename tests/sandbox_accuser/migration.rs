@@ -77,13 +77,16 @@ fn the_old_agent_lives_three_levels_longer() {
     ];
     let told = agents(&accuser, "protocol_encountered.v0");
     assert_eq!(told, wanted.map(|(name, value)| (name.to_owned(), value)));
-    // The period of the migration block and of the last one are told before what follows from them.
-    let names = accuser.names();
-    let at = |name: &str, from: usize| {
-        names.iter().skip(from).position(|found| found == name).map(|at| at + from)
+    // A head's period is told before what follows from the head.
+    let lines = accuser.lines();
+    let own = lines.iter().filter(|line| event(line).0["section"] == json!(["agnostic-agent"]));
+    let names: Vec<String> = own.map(|line| name_of(line)).collect();
+    let before = |name: &str| {
+        let at = names.iter().position(|found| found == name).unwrap();
+        names[at - 1].as_str()
     };
-    let stopped = at("stopping_agent.v0", 0).unwrap();
-    assert_eq!(names[stopped - 1], "period_status.v0", "{names:#?}");
+    assert_eq!(before("stopping_agent.v0"), "period_status.v0", "{names:#?}");
+    assert_eq!(before("protocol_encountered.v0"), "period_status.v0", "{names:#?}");
     assert_eq!(accuser.terminate(), Some(127));
 }
 

@@ -141,7 +141,20 @@ fn head(head: &Head) -> Markup {
 
 fn counted(count: u64, what: &str) -> Markup {
     let s = if count == 1 { "" } else { "s" };
-    html! { b { (count) } " " (what) (s) }
+    html! { b { (grouped(count)) } " " (what) (s) }
+}
+
+/// `200,006`
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn why(result: &ScenarioResult, failure: &Failure) -> Markup {

@@ -62,6 +62,7 @@ OPTIONS
        --network=NETWORK             only 'sandbox'
        --net-addr=ADDR:PORT          where to listen for peers
        --rpc-addr=ADDR:PORT          where to answer RPCs
+       --metrics-addr=ADDR:PORT      where to answer GET /metrics
        --peer=ADDR:PORT[#PEER]       a peer to connect to; may be repeated
        --private-mode                only connect to trusted peers
        --connections=N               how many peers to have
@@ -70,7 +71,7 @@ OPTIONS
 ";
 
 /// Options that have a value and no effect in a sandbox.
-const IGNORED_WITH_VALUE: [&str; 29] = [
+const IGNORED_WITH_VALUE: [&str; 28] = [
     "--allow-all-rpc",
     "--binary-chunks-size",
     "--bootstrap-threshold",
@@ -88,7 +89,6 @@ const IGNORED_WITH_VALUE: [&str; 29] = [
     "--max-upload-speed",
     "--media-type",
     "--metadata-size-limit",
-    "--metrics-addr",
     "--operation-metadata-size-limit",
     "--peer-table-size",
     "--rpc-tls",
@@ -257,6 +257,7 @@ impl Options {
             "--rpc-addr" | "--external-rpc-addr" | "--local-rpc-addr" => {
                 self.changes.rpc_addrs.push(address(option, value()?)?);
             }
+            "--metrics-addr" => self.changes.metrics_addrs.push(address(option, value()?)?),
             "--advertised-net-port" => {
                 self.changes.advertised_net_port = Some(port(option, &value()?)?);
             }
@@ -343,6 +344,7 @@ mod tests {
         let Ok(Command::Run { changes, .. }) = run else { panic!("{run:?}") };
         assert_eq!(changes.net_addr, Some(([127, 0, 0, 1], 1).into()));
         assert_eq!(changes.rpc_addrs, [([127, 0, 0, 1], 3).into()]);
+        assert_eq!(changes.metrics_addrs, [([127, 0, 0, 1], 2).into()]);
         assert_eq!(parsed("run --version"), Ok(Command::Version));
         assert_eq!(parsed("--help"), Ok(Command::Help));
     }

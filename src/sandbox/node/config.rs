@@ -22,6 +22,7 @@ pub struct Changes {
     /// Where peers are told to find the node, if not where it listens.
     pub advertised_net_port: Option<u16>,
     pub rpc_addrs: Vec<SocketAddr>,
+    pub metrics_addrs: Vec<SocketAddr>,
     /// `ADDR:PORT` or `ADDR:PORT#PEER`; added to those of the file.
     pub peers: Vec<String>,
     pub private_mode: Option<bool>,
@@ -39,6 +40,7 @@ pub struct Config {
     pub net_addr: SocketAddr,
     pub advertised_net_port: u16,
     pub rpc_addrs: Vec<SocketAddr>,
+    pub metrics_addrs: Vec<SocketAddr>,
     pub peers: Vec<String>,
     pub private_mode: bool,
     pub max_connections: usize,
@@ -104,6 +106,9 @@ impl ConfigFile {
         if !changes.rpc_addrs.is_empty() {
             self.put(&["rpc", "listen-addrs"], json!(changes.rpc_addrs));
         }
+        if !changes.metrics_addrs.is_empty() {
+            self.put(&["metrics_addr"], json!(changes.metrics_addrs));
+        }
         if !changes.peers.is_empty() {
             let path = ["p2p", "bootstrap-peers"];
             let mut peers = self.get(&path).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -152,6 +157,12 @@ impl ConfigFile {
                 net_addr.port(),
             )?,
             rpc_addrs,
+            metrics_addrs: self.or(
+                &["metrics_addr"],
+                "metrics_addr",
+                "a list of addresses",
+                Vec::new(),
+            )?,
             peers: self.or(
                 &["p2p", "bootstrap-peers"],
                 "p2p.bootstrap-peers",

@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::config::{Changes, Config, ConfigFile};
 use super::data_dir::{self, NodeIdentity, PeersFile};
 use super::identity;
+use super::metrics;
 use super::p2p::Network;
 use super::p2p::network::Settings;
 use super::p2p::points::octez_ip;
@@ -98,6 +99,7 @@ async fn start(
     tell_network_and_chain(sink, &shell).await;
     network.start(listener);
 
+    open_metrics(sink, &config, &shell).await?;
     let services = Services { shell, worker, network, config: file, sink: sink.clone() };
     open_rpc(sink, &config, services).await?;
     sink.emit(Level::Notice, &MAIN, "node_is_ready", &NoFields {}).await;
@@ -153,6 +155,16 @@ async fn tell_network_and_chain(sink: &Sink, shell: &Shell) {
     }
     let status = synchronisation.word();
     sink.emit(Level::Notice, &CHAIN, "synchronisation_status", status).await;
+}
+
+async fn open_metrics(sink: &Sink, config: &Config, shell: &Shell) -> Result<(), StartError> {
+    for addr in &config.metrics_addrs {
+        let listener = listen("metrics", *addr).await?;
+        let value = json!({ "host": addr.ip(), "port": addr.port() });
+        sink.emit(Level::Notice, &MAIN, "starting_metrics_server", &value).await;
+        tokio::spawn(metrics::serve(shell.clone(), listener));
+    }
+    Ok(())
 }
 
 /// The last step, so that whoever is answered finds everything else in place.

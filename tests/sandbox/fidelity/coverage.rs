@@ -66,8 +66,14 @@ fn start_and_fork(world: &World, lines: &mut Lines) {
     fresh.arg("run").arg("--data-dir").arg(world.path("fresh"));
     fresh.args(["--net-addr", &format!("127.0.0.1:{}", world.port())]);
     fresh.args(["--rpc-addr", &format!("127.0.0.1:{}", world.port())]);
+    let metrics = world.port();
+    fresh.args(["--metrics-addr", &format!("127.0.0.1:{metrics}")]);
     let fresh = Daemon::spawn(world, "fresh", fresh, ALL);
     fresh.wait_for("node_is_ready.v0", |_| true);
+    let (status, counted) = request(metrics, "GET", "/metrics", "");
+    assert_eq!(status, 200);
+    assert!(counted.contains("\noctez_validator_chain_head_level 0\n"), "{counted}");
+    assert_eq!(request(metrics, "GET", "/", "").0, 404);
     lines.end("node", fresh);
 
     let node = world.node("forked");

@@ -25,6 +25,9 @@ use crate::sandbox::sink::Sink;
 /// A body longer than this is refused; the longest of a sandbox is a block's.
 const MAX_BODY: usize = 16 << 20;
 
+/// After a connection could not be accepted. Out of descriptors, most likely: others are being closed meanwhile.
+pub const PATIENCE: Duration = Duration::from_millis(50);
+
 /// What the RPCs look at and act on.
 #[derive(Debug)]
 pub struct Services {
@@ -83,8 +86,7 @@ pub async fn serve(services: Arc<Services>, listener: TcpListener) {
                         http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }
-            // Out of descriptors, most likely: others are being closed meanwhile.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(_) => tokio::time::sleep(PATIENCE).await,
         }
     }
 }
