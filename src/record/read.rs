@@ -188,18 +188,16 @@ impl RecordedRun {
             if read.map_err(|source| RecordError::Read { path: path.clone(), source })? == 0 {
                 break;
             }
-            match serde_json::from_slice(&line) {
-                Ok(note) => notes.push(note),
-                Err(_) => {
-                    let rest = reader.fill_buf();
-                    let rest =
-                        rest.map_err(|source| RecordError::Read { path: path.clone(), source });
-                    if rest?.is_empty() {
-                        break;
-                    }
-                    return Err(RecordError::Corrupt { path, line: number });
-                }
+            if let Ok(note) = serde_json::from_slice(&line) {
+                notes.push(note);
+                continue;
             }
+            let rest = reader.fill_buf();
+            let rest = rest.map_err(|source| RecordError::Read { path: path.clone(), source })?;
+            if rest.is_empty() {
+                break;
+            }
+            return Err(RecordError::Corrupt { path, line: number });
         }
         Ok(notes)
     }

@@ -62,11 +62,7 @@ pub fn text(recheck: &Recheck, run_dir: &Path) -> String {
         if !steps.is_empty() {
             text.push('\n');
         }
-        let surroundings = Surroundings {
-            source: Some(source),
-            run_dir: Some(run_dir),
-            ..Surroundings::default()
-        };
+        let surroundings = Surroundings { source: Some(source), run_dir: Some(run_dir) };
         text.push_str(&failure::block(result, surroundings));
         text.push('\n');
     }

@@ -82,9 +82,8 @@ impl Branch {
         };
         match pattern.look_back(stage, within).await {
             Ok(event) if event.seq < ended.seq => return Err(unexpected(pattern, &event)),
-            Ok(_) => {}
-            // The record ends somewhere after what ended this.
-            Err(Unmet::Undecided(_)) => {}
+            // That a record ends somewhere after what ended this says nothing either.
+            Ok(_) | Err(Unmet::Undecided(_)) => {}
             Err(unmet) => {
                 if let Some(trouble) = unknown_throughout(pattern, unmet)? {
                     stage.proves_nothing(trouble)?;

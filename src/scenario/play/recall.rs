@@ -1,5 +1,7 @@
 //! The steps of a scenario on a record: judged where the log tells how they end, recalled where they acted.
 
+use std::sync::Arc;
+
 use super::branch::{Branch, acts, is_judged_offline};
 use super::recorded::{Ended, Pair, Past, captures, carried_over};
 use super::stage::Stage;
@@ -199,7 +201,7 @@ impl Branch {
             let name = self.name(stage, text)?;
             let mut is_shown = false;
             for event in ["head_increment.v0", "branch_switch.v0"] {
-                let bound = Bound { predicate: predicate.clone(), variables: Default::default() };
+                let bound = Bound { predicate: predicate.clone(), variables: Arc::default() };
                 let wanted = Wanted {
                     sources: vec![(name.clone(), Seq::default())],
                     event: NamePattern::Exact(event.into()),

@@ -108,9 +108,10 @@ fn played_scenario(
         .map_err(|source| RecheckError::NoScenario { path: path.clone(), source })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let recorded = past.result.as_ref().map(|result| result.file.as_str());
-    let file = match past.given.file.as_os_str().is_empty() {
-        true => recorded.map_or(path.as_path(), Path::new),
-        false => &past.given.file,
+    let file = if past.given.file.as_os_str().is_empty() {
+        recorded.map_or(path.as_path(), Path::new)
+    } else {
+        &past.given.file
     };
     let kept = past.given.used.iter().filter_map(|(path, name)| {
         let name = Path::new(name).file_name()?;

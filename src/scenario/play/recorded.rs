@@ -233,7 +233,7 @@ impl Past {
             lifecycle: &self.lifecycle,
         };
         let unreadable = |error: RecordError| {
-            Unmet::Failed(WaitError::Unreadable { reason: crate::cause::chain(&error) })
+            Unmet::Failed(Box::new(WaitError::Unreadable { reason: crate::cause::chain(&error) }))
         };
         if let Some(event) = history.first_match(&wanted, until).map_err(unreadable)? {
             return Ok(event);
@@ -245,7 +245,7 @@ impl Past {
         }
         let miss = Box::new(history.miss(&wanted, until).map_err(unreadable)?);
         let (Extent::Match(after) | Extent::Absence(after)) = extent;
-        Err(Unmet::Failed(match death {
+        Err(Unmet::Failed(Box::new(match death {
             Some((_, (daemon, exit))) => {
                 let predicate = wanted.predicate().map(ToOwned::to_owned);
                 let (event, last_lines) = (wanted.event.to_string(), Vec::new());
@@ -271,7 +271,7 @@ impl Past {
                 }
             }
             None => WaitError::TimedOut { wanted: wanted.in_words(), after, miss },
-        }))
+        })))
     }
 
     /// Up to where records count, and whether all that would have counted is there.

@@ -83,16 +83,16 @@ pub(super) fn unknown_throughout(
     pattern: &Pattern,
     unmet: Unmet,
 ) -> Result<Option<Trouble>, Trouble> {
-    let Unmet::Failed(
+    let error = match unmet {
+        Unmet::Failed(error) => error,
+        Unmet::Undecided(_) => return Err(unmet.into()),
+    };
+    let miss = match *error {
         WaitError::TimedOut { miss, .. }
         | WaitError::TerminatedBeforeEvent { miss, .. }
-        | WaitError::GaveUp { miss, .. },
-    ) = unmet
-    else {
-        return match unmet {
-            Unmet::Undecided(_) | Unmet::Failed(WaitError::Unreadable { .. }) => Err(unmet.into()),
-            Unmet::Failed(_) => Ok(None),
-        };
+        | WaitError::GaveUp { miss, .. } => miss,
+        error @ WaitError::Unreadable { .. } => return Err(error.into()),
+        _ => return Ok(None),
     };
     if miss.same_name == 0 || miss.unknown < miss.same_name {
         return Ok(None);

@@ -65,7 +65,7 @@ pub(super) enum Extent {
 /// Why there is no event.
 #[derive(Debug)]
 pub(super) enum Unmet {
-    Failed(WaitError),
+    Failed(Box<WaitError>),
     /// The record ends too early to tell.
     Undecided(String),
 }
@@ -73,7 +73,7 @@ pub(super) enum Unmet {
 impl From<Unmet> for Trouble {
     fn from(unmet: Unmet) -> Self {
         match unmet {
-            Unmet::Failed(error) => error.into(),
+            Unmet::Failed(error) => (*error).into(),
             Unmet::Undecided(reason) => Self::undecided(reason),
         }
     }
@@ -91,7 +91,9 @@ impl Future for Waiting {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            Self::Live(waiter) => Pin::new(waiter).poll(context).map_err(Unmet::Failed),
+            Self::Live(waiter) => {
+                Pin::new(waiter).poll(context).map_err(|error| Unmet::Failed(Box::new(error)))
+            }
             Self::Answered(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
         }
     }
