@@ -3,6 +3,7 @@
 //! [`decode`] cuts bytes into lines and lines into records, [`log`] knows positions and scans, [`waiters`] decides which
 //! wait a record ends, [`history`] offers them what was recorded. None of them knows where the bytes come from or who waits.
 
+pub mod catalogue;
 pub mod decode;
 pub mod history;
 pub mod log;

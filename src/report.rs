@@ -1,11 +1,12 @@
 //! What people and programs are shown of a run.
 //!
 //! [`terminal`] follows it live and has [`failure`] write the block that explains a failure; [`json`] collects it for a
-//! file; [`listing`] is `tribunal run --list`, [`events`] `tribunal events`,
+//! file; [`listing`] is `tribunal run --list`, [`events`] and [`catalogue`] `tribunal events`,
 //! [`recheck`] `tribunal recheck`. Text carries ANSI colours: the stream it is written to takes them out
 //! where they are not wanted.
 
 pub mod archive;
+pub mod catalogue;
 pub mod chronicle;
 pub mod events;
 pub mod failure;

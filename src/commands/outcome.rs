@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tribunal::host::front::FrontError;
 use tribunal::record::RecordError;
 use tribunal::report::archive::ArchiveError;
+use tribunal::report::catalogue::CatalogueError;
 use tribunal::report::chronicle::ChronicleError;
 use tribunal::report::events::EventsError;
 use tribunal::report::sink::WriteReportError;
@@ -51,6 +52,8 @@ pub enum CommandError {
     Recheck(RecheckError),
     #[error(transparent)]
     Events(EventsError),
+    #[error(transparent)]
+    Catalogue(CatalogueError),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot find the program that is running")]
@@ -95,6 +98,15 @@ impl From<RecheckError> for CommandError {
         match error {
             RecheckError::Record(error) => Self::Record(error),
             other => Self::Recheck(other),
+        }
+    }
+}
+
+impl From<CatalogueError> for CommandError {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Record(error) => Self::Record(error),
+            other => Self::Catalogue(other),
         }
     }
 }

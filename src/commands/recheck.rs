@@ -7,9 +7,10 @@ use tribunal::scenario::ScenarioError;
 use tribunal::scenario::recheck::{RecheckError, recheck as judge};
 
 use super::check::{finding, refusal};
+use super::events::tell_damage;
 use super::outcome::CommandError;
 use super::streams::Streams;
-use crate::cli::{EventsFormat, RecheckArgs};
+use crate::cli::{OutputFormat, RecheckArgs};
 
 pub fn recheck(args: &RecheckArgs, streams: Streams) -> Result<Exit, CommandError> {
     let judged = match judge(&RunDir::new(&args.run_dir), args.scenario.as_deref()) {
@@ -20,12 +21,10 @@ pub fn recheck(args: &RecheckArgs, streams: Streams) -> Result<Exit, CommandErro
     for warning in &judged.findings {
         streams.tell(&finding(warning, streams.err_colour()));
     }
-    for damage in &judged.damage {
-        streams.tell(&format!("tribunal: {damage}\n"));
-    }
+    tell_damage(&judged.damage, streams);
     let text = match args.format {
-        EventsFormat::Text => report::text(&judged, &args.run_dir),
-        EventsFormat::Json => report::json(&judged).map_err(std::io::Error::from)?,
+        OutputFormat::Text => report::text(&judged, &args.run_dir),
+        OutputFormat::Json => report::json(&judged).map_err(std::io::Error::from)?,
     };
     streams.print(&text)?;
     Ok(Exit::of(&judged.result))
