@@ -164,7 +164,7 @@ fn an_edited_scenario_tells_what_would_no_longer_match() {
     exits(
         &output,
         1,
-        &["FAILS   steps[2]   expect    no longer matches (it did: seq ", "edited.yaml:14:5"],
+        &["FAILS   steps[2]   expect    no longer matches (it did: seq ", "edited.yaml:15:5"],
     );
     let output = Recorded::edited(&[("level > 9, since: before", "level > 1, since: before")]);
     exits(
@@ -192,8 +192,8 @@ fn a_step_that_acts_and_was_changed_is_not_judged_and_what_reads_it_neither() {
         &output,
         0,
         &[
-            "?       steps[6]   expect    not judged: it reads $wanted, which has no value here\n",
-            "?       steps[7]   never     not judged: it comes after a step that cannot be judged\n",
+            "?       steps[6]   expect    not judged: it reads $wanted, which has no value\n",
+            "?       steps[7]   never     not judged: it comes after a step that cannot be\n",
         ],
     );
     let output =
@@ -201,7 +201,7 @@ fn a_step_that_acts_and_was_changed_is_not_judged_and_what_reads_it_neither() {
     exits(
         &output,
         0,
-        &["?       steps[3]   terminate not judged: it was not played in the recorded"],
+        &["?       steps[3]   terminate not judged: it was not played in the recorded run,"],
     );
 }
 
@@ -263,7 +263,9 @@ fn what_is_no_run_or_a_damaged_one_is_said() {
     let newer = br#"{"version": 2, "steps": "other"}"#.to_vec();
     damaged(&write("result.json", newer), 1, &["it is of version 2"]);
     damaged(&truncate("log.jsonl", 5), 1, &["FAILS   steps[8]"]);
-    damaged(&write("log.jsonl", vec![0xfe; 5000]), 3, &[]);
+    damaged(&write("log.jsonl", Vec::new()), 4, &["log.jsonl is empty: nothing was recorded"]);
+    let garbage = write("log.jsonl", vec![0xfe; 5000]);
+    damaged(&garbage, 4, &["log.jsonl, line 1: not a record of a run"]);
     let not_ours = b"{}\n{}\n".to_vec();
     damaged(&write("log.jsonl", not_ours), 4, &["log.jsonl, line 1: not a record of a run"]);
     damaged(&remove("events/a.idx"), 1, &["FAILS   steps[2]"]);

@@ -194,7 +194,7 @@ impl RecordedRun {
             }
             let rest = reader.fill_buf();
             let rest = rest.map_err(|source| RecordError::Read { path: path.clone(), source })?;
-            if rest.is_empty() {
+            if rest.is_empty() && !notes.is_empty() {
                 break;
             }
             return Err(RecordError::Corrupt { path, line: number });

@@ -75,6 +75,8 @@ pub enum RecheckError {
     Record(#[from] RecordError),
     #[error("{} cannot be read, and without the scenario there is nothing to judge; --scenario FILE gives one", path.display())]
     NoScenario { path: PathBuf, source: std::io::Error },
+    #[error("{} is empty: nothing was recorded", path.display())]
+    NothingRecorded { path: PathBuf },
     /// Of the scenario that was played, or of the edited one.
     #[error("no scenario that can be judged")]
     Scenario(#[source] ScenarioError),

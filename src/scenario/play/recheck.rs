@@ -37,6 +37,9 @@ pub(in crate::scenario) fn recheck(
     edited: Option<&Path>,
 ) -> Result<Recheck, RecheckError> {
     let run = RecordedRun::open(dir.clone())?;
+    if std::fs::metadata(dir.log()).is_ok_and(|log| log.len() == 0) {
+        return Err(RecheckError::NothingRecorded { path: dir.log() });
+    }
     let (result, mut damage) = recorded_result(dir);
     let mut past = Past::read(run, result)?;
     let overrides = Overrides {
