@@ -67,7 +67,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Play scenarios
-    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{EXIT_CODES}"))]
+    #[command(after_help = format!("{RUN_EXAMPLES}\n\n{WHILE_IT_RUNS}\n\n{EXIT_CODES}"))]
     Run(Box<RunArgs>),
     /// Find mistakes in scenario files; plays nothing
     #[command(after_help = "\
@@ -82,13 +82,19 @@ Exit codes: 0 without errors (there may be warnings), 3 with errors, 4 if a path
     /// Draw a run that was recorded
     #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
-    /// Print the JSON schema of scenario files, for editors
+    /// Print the JSON schema of scenario files, for editors, or of what a run writes
     #[command(after_help = "\
-Example:
+Examples:
   tribunal schema > scenarios/scenario.schema.json
 and at the head of each scenario:
-  # yaml-language-server: $schema=./scenario.schema.json")]
-    Schema,
+  # yaml-language-server: $schema=./scenario.schema.json
+  tribunal schema result           of result.json in a run directory
+  tribunal schema report           of what 'tribunal run --json' writes")]
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t)]
+        of: SchemaOf,
+    },
     /// The stand-ins for the Octez programs
     #[command(subcommand, arg_required_else_help = true, disable_help_subcommand = true)]
     Sandbox(SandboxCommand),
@@ -101,6 +107,11 @@ Example, for bash:
         shell: clap_complete::Shell,
     },
 }
+
+const WHILE_IT_RUNS: &str = "\
+While it runs:
+  t, SIGUSR1    tell what every wait is waiting for, and how the daemons are
+  Ctrl-C        play 'finally' and end; once more ends at once";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -301,6 +312,17 @@ Example:
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Scenario files
+    #[default]
+    Scenario,
+    /// result.json
+    Result,
+    /// What run --json writes
+    Report,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

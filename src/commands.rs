@@ -24,7 +24,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Recheck(args) => recheck::recheck(&args, streams).map(ExitCode::from),
         Command::Events(args) => events::events(args, streams).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
-        Command::Schema => simple::schema(streams).map(ExitCode::from),
+        Command::Schema { of } => simple::schema(of, streams).map(ExitCode::from),
         Command::Sandbox(SandboxCommand::Install { dir }) => {
             simple::install_sandbox(&dir, streams).map(ExitCode::from)
         }

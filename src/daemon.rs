@@ -192,6 +192,8 @@ pub enum Kind {
     Accuser,
     #[serde(rename = "octez-node")]
     Node,
+    #[serde(rename = "octez-baker")]
+    Baker,
     #[serde(rename = "process")]
     Process,
 }
@@ -202,6 +204,7 @@ impl Kind {
         match self {
             Self::Accuser => "octez-accuser",
             Self::Node => "octez-node",
+            Self::Baker => "octez-baker",
             Self::Process => "process",
         }
     }

@@ -4,6 +4,7 @@
 //! knowing what an accuser is. Facts are from the Octez sources of August 2026, named where they are used.
 
 mod accuser;
+mod baker;
 mod client;
 pub mod events;
 mod keys;
@@ -13,6 +14,7 @@ pub mod real;
 mod sink;
 
 pub use self::accuser::AccuserOptions;
+pub use self::baker::BakerOptions;
 pub use self::client::{ActivateOptions, BakeOptions, VoteKind, VoteOptions};
 pub use self::keys::{ACTIVATOR, SANDBOX_KEYS, SandboxKey, wallet};
 pub use self::network::{Upgrade, is_protocol_hash};

@@ -1,7 +1,7 @@
 //! The run directory: where everything that happened is kept, and read back from.
 //!
 //! ```text
-//! <run>/log.jsonl              steps, lifecycle, faults, matches, malformed lines, in order
+//! <run>/log.jsonl              steps, waits, lifecycle, faults, matches, malformed lines, in order
 //! <run>/events/<daemon>.jsonl  the lines of its pipe, byte for byte
 //! <run>/events/<daemon>.idx    one fixed-size entry for each batch of them
 //! <run>/output/<daemon>.log    its standard output and error

@@ -32,7 +32,7 @@ pub use self::player::Player;
 pub use self::run_dir::Keep;
 pub use self::seeds::Seeds;
 pub use crate::host::interrupts::Interrupt;
-use crate::scenario::job::{OctezSource, Progress};
+use crate::scenario::job::{Inquiries, OctezSource, Progress};
 use crate::scenario::result::ScenarioResult;
 
 /// What the runner knows of a scenario before it is played.
@@ -68,6 +68,8 @@ pub struct Options {
     pub live: bool,
     /// How long plays that were told to end at once may take to clean up before they are dropped.
     pub abandon_after: Duration,
+    /// Whoever wants to know what the plays are doing asks here.
+    pub inquiries: Inquiries,
 }
 
 /// What became of one scenario in one repetition, its retries counted in.

@@ -18,6 +18,7 @@ pub mod recheck;
 pub mod result;
 pub mod schema;
 mod source;
+pub mod state;
 pub mod values;
 mod yaml;
 

@@ -273,6 +273,7 @@ fn colours_are_for_terminals_or_on_demand() {
     assert!(coloured(&["run", "-l", "--color", "always"], None));
     assert!(!coloured(&["run", "-l", "--color", "never"], None));
     assert!(!coloured(&["run", "-l"], Some(("NO_COLOR", "1"))));
+    assert!(coloured(&["run", "-l"], Some(("CLICOLOR_FORCE", "1"))));
 }
 
 #[test]

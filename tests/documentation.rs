@@ -41,6 +41,7 @@ fn masked(output: &str) -> String {
         (r" +\+?\d+\.\d s", " T s"),
         (r#""hash":"[^"]*""#, r#""hash":"…""#),
         (r"pid \d+", "pid N"),
+        (r"ago, [\w.-]+", "ago, EVENT"),
         (r"seq \d+", "seq N"),
         (r"\b\d+\s+events\s+searched", "N events searched"),
         (r"\b\d{8}T\d{6}Z\b", "TIME"),

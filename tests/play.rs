@@ -227,7 +227,7 @@ fn compare(path: &Path, stdout: &str, out: &Path) -> Result<(), Failed> {
     let mut text = stdout.replace(&*out.to_string_lossy(), "OUT");
     for (pattern, replacement) in [
         (r"(?m)^  host .*\n", ""),
-        (r"(?m)^ {12}\| .*NOTICE.*\n( {12}\|   .*\n)*", ""),
+        (r"(?m)^ {12}\| .*(NOTICE|WARNING|Retrying).*\n( {12}\|   .*\n)*", ""),
         // Where a line is broken depends on what is masked.
         (r"\n {12}([^| +?-])", " $1"),
         (r"\n {6}\| {5}([^\s^])", " $1"),
@@ -235,6 +235,11 @@ fn compare(path: &Path, stdout: &str, out: &Path) -> Result<(), Failed> {
         (r"(?m)^playing .*\n", ""),
         (r"pid \d+", "pid N"),
         (r"seq \d+", "seq N"),
+        (r"[1-9]\d* events searched", "N events searched"),
+        (r#""B[0-9A-Za-z]{8,}…?""#, r#""B…""#),
+        // What else was seen, and which was the last, is a race.
+        (r"(?m)^  seen      .*$", "  seen      NAMES"),
+        (r"(last event [\d.]+ s ago), [\w.-]+", "$1, EVENT"),
         (r"\d+(\.\d+)? (s|ms)\b", "N s"),
         (r"(?m)^  (replay|rerun|events|run dir|timeline|state) .*\n", ""),
         (r"tribunal-[0-9a-f]{8,}", "tribunal-ID"),

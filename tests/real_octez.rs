@@ -61,6 +61,11 @@ impl Folder {
     fn program(&self, folder: &str, name: &str) {
         let rest = match name {
             "octez-client" => CLIENT.to_owned(),
+            // The sandbox has none: this one only says that it is there.
+            "octez-baker" => format!(
+                "exec {} on-term exit 127 event starting_daemon.v0 '\"baker\"' forever\n",
+                env!("CARGO_BIN_EXE_fake-daemon")
+            ),
             name => format!("exec \"FOLDER/stand-ins/{name}\" \"$@\"\n"),
         };
         let script = format!("{SCRIPT}{rest}").replace("FOLDER", &self.0.path().to_string_lossy());
@@ -210,6 +215,29 @@ fn a_client_that_says_nothing_has_made_what_the_head_became() {
     let (code, said) =
         folder.play_with(scenario, "octez", |command| _ = command.env("QUIET", "yes"));
     assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn a_baker_bakes_with_the_keys_of_its_nodes_client() {
+    let folder = Folder::new(&["octez-node", "octez-client", "octez-baker"]);
+    folder.parameters("octez/sandbox-parameters.json");
+    let scenario = "daemons: { n: { kind: octez-node, synchronisation_threshold: 0 }, \
+                    baker: { kind: octez-baker, node: n, keys: [bootstrap1, bootstrap2], keep_alive: true, \
+                    args: [--dal-node, none] }, other: { kind: octez-baker, node: n } }\n\
+                    steps: [ { start: n }, { activate: { node: n } }, { start: baker }, { start: other }, \
+                    { expect: { from: baker, event: starting_daemon.v0, since: start } }, \
+                    { terminate: [baker, other] }, { exited: { daemon: baker, code: 127 } } ]\n";
+    let (code, said) = folder.play(scenario, "octez");
+    assert_eq!(code, 0, "{said}");
+    let told = folder.told();
+    let wanted = [
+        "octez-baker --endpoint http://127.0.0.1:PORT --base-dir TMP/n-client run with local node TMP/n \
+         bootstrap1 bootstrap2 --liquidity-baking-toggle-vote pass --without-dal --keep-alive --dal-node none",
+        "octez-baker --endpoint http://127.0.0.1:PORT --base-dir TMP/n-client run with local node TMP/n \
+         --liquidity-baking-toggle-vote pass --without-dal",
+    ];
+    let bakers: Vec<&str> = told.lines().filter(|line| line.starts_with("octez-baker")).collect();
+    assert_eq!(bakers, wanted);
 }
 
 const ACTIVATE: &str = "daemons: { n: { kind: octez-node, synchronisation_threshold: 0 } }\n\

@@ -13,6 +13,7 @@
 //! the supervisor, `tribunal.exited` appended, waits failed if it is final, orders answered.
 
 mod death;
+mod inspect;
 mod ready;
 mod spawn;
 
@@ -27,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::death::{Judge, SettlePipes};
+pub(crate) use self::inspect::{Backlogs, GaugePipes};
 pub(crate) use self::spawn::{pipe_path, surround};
 use super::command::{CommandError, Done};
 use super::event_bus::{Append, EventBus, LogEnd};

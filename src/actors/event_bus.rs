@@ -4,6 +4,7 @@
 //! scan has caught up with the end of the log, the wait joins the registry and is offered what comes. Both stages judge
 //! the same records in the same order, so when a wait was registered makes no difference to how it ends.
 
+mod pending;
 mod publish;
 mod scans;
 mod waits;
@@ -17,6 +18,8 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, SpawnHandle};
 use crossbeam_channel::Sender as BlockingSender;
 use tokio::sync::oneshot;
 
+pub(crate) use self::pending::{Expire, ListWaits};
+pub use self::pending::{PendingSource, PendingWait};
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
 use self::scans::ScanJob;
 use self::waits::Port;

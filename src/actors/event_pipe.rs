@@ -428,3 +428,37 @@ impl Handler<Stop> for EventPipe {
         ctx.stop();
     }
 }
+
+/// What a source holds that has not been taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Its lines are events.
+    pub is_events: bool,
+    /// Bytes in it that have not been read.
+    pub bytes: u64,
+    /// Lines that were read are still being recorded.
+    pub is_busy: bool,
+}
+
+/// Asks how much is still to be read.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Gauge {
+    pub(crate) reply: oneshot::Sender<Backlog>,
+}
+
+impl Handler<Gauge> for EventPipe {
+    type Result = ();
+
+    fn handle(&mut self, gauge: Gauge, _: &mut Context<Self>) {
+        // Without its source it waits for the first byte to come: there is none.
+        let unread = self.source.as_ref().map_or(0, Source::available);
+        let backlog = Backlog {
+            is_events: matches!(self.role, Role::Events { .. }),
+            bytes: unread as u64,
+            is_busy: self.in_flight,
+        };
+        // Who asked may have gone on.
+        let _ = gauge.reply.send(backlog);
+    }
+}

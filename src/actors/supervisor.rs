@@ -7,7 +7,9 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tokio::sync::{oneshot, watch};
 
 use super::command::{CommandError, Done};
-use super::daemon::{Daemon, DaemonStatus, Judge, Order, Retire, SettlePipes, Surroundings};
+use super::daemon::{
+    Backlogs, Daemon, DaemonStatus, GaugePipes, Judge, Order, Retire, SettlePipes, Surroundings,
+};
 use super::event_bus::{EventBus, Introduce};
 use super::latch::PanicGuard;
 use crate::daemon::lifecycle::Request;
@@ -209,6 +211,39 @@ impl Handler<Settle> for Supervisor {
             }
             // Who asked may have gone on.
             let _ = settle.reply.send(());
+        };
+        ctx.spawn(all.into_actor(self));
+    }
+}
+
+/// Asks how full every daemon's pipes are.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Inspect {
+    pub(crate) reply: oneshot::Sender<Backlogs>,
+}
+
+impl Handler<Inspect> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, inspect: Inspect, ctx: &mut Context<Self>) {
+        let gauged: Vec<_> = self
+            .roster
+            .iter()
+            .map(|(name, entry)| {
+                let (reply, gauged) = oneshot::channel();
+                entry.daemon.do_send(GaugePipes { reply });
+                (name.clone(), gauged)
+            })
+            .collect();
+        let all = async move {
+            let mut backlogs = Backlogs::new();
+            for (name, one) in gauged {
+                // A daemon that is gone has no pipes.
+                backlogs.insert(name, one.await.unwrap_or_default());
+            }
+            // Who asked may have gone on.
+            let _ = inspect.reply.send(backlogs);
         };
         ctx.spawn(all.into_actor(self));
     }

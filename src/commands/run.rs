@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tribunal::host::descendants;
 use tribunal::host::front::{self, Role};
-use tribunal::host::interrupts::{FrontLink, Interrupts};
+use tribunal::host::interrupts::{Asked, FrontLink, Interrupts};
 use tribunal::report::listing::listing;
 use tribunal::report::sink::is_stdout;
 use tribunal::report::terminal::{StatusLine, Terminal, Volume};
@@ -17,12 +17,12 @@ use tribunal::run::load::{Read, read};
 use tribunal::run::select::{Selection, discover};
 use tribunal::run::times::Times;
 use tribunal::run::{self, Case, Exit, Flaky, Keep, Options, Policy, Seeds, run_dir, shard};
-use tribunal::scenario::job::OctezSource;
+use tribunal::scenario::job::{Inquirer, Inquiries, OctezSource};
 
 use super::check::{finding, refusal};
 use super::outcome::CommandError;
 use super::reports::{self, Reports};
-use super::streams::{Streams, both_are_terminals};
+use super::streams::{Streams, can_show_status};
 use crate::cli::{self, PlayingArgs, RepetitionArgs, ReportingArgs, RunArgs};
 
 /// The variable that says what `--octez auto` is.
@@ -69,7 +69,9 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Ex
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(CommandError::Begin)?;
     // First of all, so that a signal during the preparations is not lost, nor ends us by itself.
-    let interrupts = runtime.block_on(listen(front)).map_err(CommandError::Begin)?;
+    let (inquirer, inquiries) = Inquirer::new();
+    let listening = listen(front, inquirer);
+    let interrupts = runtime.block_on(listening).map_err(CommandError::Begin)?;
 
     let out = out(&args.reporting);
     let reports = Reports::open(&args.reporting)?;
@@ -81,7 +83,7 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Ex
         }
     };
     run_dir::prepare(&out)?;
-    let options = options(args, out)?;
+    let options = options(args, out, inquiries)?;
     let observer = Rc::new((terminal(&args.reporting, streams), reports.observer()));
     let player = run::player::scenarios();
     let play = run::play_all(&cases, &options, player, observer, reports.archivist(), interrupts);
@@ -89,12 +91,26 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Ex
     Ok(reports.finish(&report, streams))
 }
 
-/// The interrupts of this process, as a channel; it ends with the runtime.
+/// The interrupts of this process, as a channel, which ends with the runtime; questions go to the inquirer.
 #[expect(clippy::unused_async, reason = "listening needs the runtime that this is run by")]
-async fn listen(front: Option<FrontLink>) -> io::Result<mpsc::UnboundedReceiver<run::Interrupt>> {
+async fn listen(
+    front: Option<FrontLink>,
+    inquirer: Inquirer,
+) -> io::Result<mpsc::UnboundedReceiver<run::Interrupt>> {
     let mut interrupts = Interrupts::listen(front)?;
     let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move { while sender.send(interrupts.next().await).is_ok() {} });
+    tokio::spawn(async move {
+        loop {
+            match interrupts.next().await {
+                Asked::State => inquirer.ask(),
+                Asked::End(interrupt) => {
+                    if sender.send(interrupt).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
     Ok(receiver)
 }
 
@@ -152,11 +168,11 @@ fn terminal(args: &ReportingArgs, streams: Streams) -> Terminal {
     let to_stderr = reports::files(args).any(is_stdout);
     let sink: Box<dyn Write> =
         if to_stderr { Box::new(streams.err()) } else { Box::new(streams.out()) };
-    let status = if both_are_terminals() { StatusLine::Drawn } else { StatusLine::Absent };
+    let status = if can_show_status() { StatusLine::Drawn } else { StatusLine::Absent };
     Terminal::new(sink, volume, status)
 }
 
-fn options(args: &RunArgs, out: PathBuf) -> Result<Options, CommandError> {
+fn options(args: &RunArgs, out: PathBuf, inquiries: Inquiries) -> Result<Options, CommandError> {
     let playing = &args.playing;
     Ok(Options {
         jobs: playing.jobs.map_or_else(half_the_processors, usize::from),
@@ -175,6 +191,7 @@ fn options(args: &RunArgs, out: PathBuf) -> Result<Options, CommandError> {
         },
         live: args.reporting.verbose,
         abandon_after: ABANDON_AFTER,
+        inquiries,
     })
 }
 

@@ -7,7 +7,7 @@ use tribunal::run::Exit;
 
 use super::outcome::CommandError;
 use super::streams::Streams;
-use crate::cli::Cli;
+use crate::cli::{Cli, SchemaOf};
 
 pub fn completions(shell: clap_complete::Shell, streams: Streams) -> Result<Exit, CommandError> {
     // Written to memory first: the generator panics on a pipe that was closed.
@@ -17,8 +17,12 @@ pub fn completions(shell: clap_complete::Shell, streams: Streams) -> Result<Exit
     Ok(Exit::Passed)
 }
 
-pub fn schema(streams: Streams) -> Result<Exit, CommandError> {
-    let schema = tribunal::scenario::schema::schema();
+pub fn schema(of: SchemaOf, streams: Streams) -> Result<Exit, CommandError> {
+    let schema = match of {
+        SchemaOf::Scenario => tribunal::scenario::schema::schema(),
+        SchemaOf::Result => tribunal::report::schema::result(),
+        SchemaOf::Report => tribunal::report::schema::report(),
+    };
     streams.print(&format!("{schema:#}\n"))?;
     Ok(Exit::Passed)
 }

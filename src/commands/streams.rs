@@ -54,7 +54,10 @@ impl Streams {
     }
 }
 
-/// Whether somebody looks at both streams as they come.
-pub fn both_are_terminals() -> bool {
-    io::stdout().is_terminal() && io::stderr().is_terminal()
+/// Whether standard error can show a status: it is a terminal that can move its cursor, and no log is written there.
+pub fn can_show_status() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let is_logged = ["TRIBUNAL_LOG", "RUST_LOG"].into_iter().any(is_set);
+    io::stderr().is_terminal() && !is_dumb && !is_logged
 }

@@ -186,6 +186,11 @@ fn guarded(
 }
 
 impl Waiter {
+    /// What it is called where pending waits are listed.
+    pub(crate) fn id(&self) -> WaiterId {
+        self.id
+    }
+
     fn failed(&self, failed: Failed) -> WaitError {
         let miss = Box::new(failed.miss.unwrap_or_default());
         match failed.why {

@@ -4,7 +4,7 @@
 //!   front (subreaper) ── control pipe ──► worker (the runner, subreaper too) ──► daemons, guardian
 //! ```
 //!
-//! The front runs the same program again as its worker, forwards signals to it, and waits. When the worker has ended,
+//! The front runs the same program again as its worker, forwards signals and the key `t` to it, and waits. When the worker has ended,
 //! however that came about, everything that still descends from the front is killed: processes that left their group, were
 //! orphaned or cleared their environment included. When the front is lost, the control pipe ends, and the worker hears
 //! [`super::interrupts::Interrupt::FrontLost`].
@@ -25,7 +25,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::child::{Child, reap_adopted};
 use super::descendants;
-use super::interrupts::{FRONT_VARIABLE, FrontLink, Terminators};
+use super::interrupts::{FRONT_VARIABLE, FrontLink, QUESTION, Terminators, questions};
+use super::keys::Keys;
 use super::procfs;
 use crate::daemon::ExitStatus;
 
@@ -98,7 +99,11 @@ async fn attend(arguments: Vec<OsString>) -> Result<End, FrontError> {
     // Listening comes first, so that no signal can end us once there is a worker.
     let mut terminators = Terminators::new().map_err(FrontError::Signals)?;
     let mut children = signal(SignalKind::child()).map_err(FrontError::Signals)?;
+    let mut questions = questions().map_err(FrontError::Signals)?;
+    let mut continued =
+        signal(SignalKind::from_raw(Signal::CONT.as_raw())).map_err(FrontError::Signals)?;
     let (worker, control) = spawn_worker(arguments)?;
+    let mut keys = Keys::listen();
     let mut exited = std::pin::pin!(worker.exited());
     let mut interrupts = 0_u32;
     let mut too_late: Option<Instant> = None;
@@ -120,6 +125,9 @@ async fn attend(arguments: Vec<OsString>) -> Result<End, FrontError> {
                     too_late = Some(Instant::now() + LAST_GRACE);
                 }
             }
+            _ = questions.recv() => ask(&control),
+            () = keys.asked() => ask(&control),
+            _ = continued.recv() => keys.resume(),
             _ = children.recv() => reap_adopted(),
             () = last_grace => {
                 too_late = None;
@@ -129,6 +137,12 @@ async fn attend(arguments: Vec<OsString>) -> Result<End, FrontError> {
         }
     }
     Ok(End { status: worker.reap(), was_late })
+}
+
+/// Has the worker tell what it is doing.
+fn ask(control: &OwnedFd) {
+    // As above.
+    let _ = rustix::io::write(control, &[QUESTION]);
 }
 
 fn spawn_worker(arguments: Vec<OsString>) -> Result<(Child, OwnedFd), FrontError> {

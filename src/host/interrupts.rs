@@ -1,4 +1,4 @@
-//! What asks a run to end before its time: Ctrl-C and its like, or the loss of the front process.
+//! What comes to a run from outside: Ctrl-C and its like, the loss of the front process, a question.
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -9,7 +9,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::readiness;
+use super::{keys, readiness};
 
 /// The variable that tells a worker the number of the descriptor on which its front speaks. Not for daemons.
 pub(super) const FRONT_VARIABLE: &str = "TRIBUNAL_FRONT_FD";
@@ -24,6 +24,18 @@ pub enum Interrupt {
     /// The front process is gone: end at once, nobody else will clean up.
     FrontLost,
 }
+
+/// Something that is asked of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// To end before its time.
+    End(Interrupt),
+    /// To tell what it is doing: SIGUSR1, or a key.
+    State,
+}
+
+/// What the front writes for a question: the number of SIGUSR1 on most machines. Any other byte is an interrupt.
+pub(super) const QUESTION: u8 = 10;
 
 /// A worker's end of the line to its front process.
 #[derive(Debug)]
@@ -52,13 +64,15 @@ impl FrontLink {
     }
 }
 
-/// The interrupts of this process, as they come.
+/// What is asked of this process, as it comes.
 ///
-/// Creating it replaces the default effect of SIGINT, SIGTERM and SIGHUP for the rest of the process's life. It handles
+/// Creating it replaces the default effect of SIGINT, SIGTERM, SIGHUP and SIGUSR1 for the rest of the process's life. It handles
 /// them, as opposed to ignoring them, because children inherit what is ignored.
 #[derive(Debug)]
 pub struct Interrupts {
     source: Source,
+    /// Asked of this process itself, also if it has a front.
+    questions: Signal,
     seen: u32,
 }
 
@@ -79,44 +93,59 @@ impl Interrupts {
             Some(FrontLink(fd)) => Source::Front(readiness::watch(fd)?),
             None => Source::Signals(signals),
         };
-        Ok(Self { source, seen: 0 })
+        Ok(Self { source, questions: questions()?, seen: 0 })
     }
 
     /// The next one. May be dropped and called again without loss. Pending for ever after [`Interrupt::FrontLost`].
-    pub async fn next(&mut self) -> Interrupt {
-        let heard = match &mut self.source {
-            Source::Front(fd) => hear(fd).await,
-            Source::Signals(signals) => {
-                signals.recv().await;
-                true
-            }
-            Source::Ended => std::future::pending().await,
+    pub async fn next(&mut self) -> Asked {
+        let heard = tokio::select! {
+            heard = self.source.hear() => heard,
+            _ = self.questions.recv() => Some(QUESTION),
         };
-        if !heard {
-            self.source = Source::Ended;
-            return Interrupt::FrontLost;
+        match heard {
+            Some(QUESTION) => return Asked::State,
+            Some(_) => {}
+            None => {
+                self.source = Source::Ended;
+                keys::restore();
+                return Asked::End(Interrupt::FrontLost);
+            }
         }
         self.seen = self.seen.saturating_add(1);
-        if self.seen == 1 { Interrupt::Graceful } else { Interrupt::Now }
+        Asked::End(if self.seen == 1 { Interrupt::Graceful } else { Interrupt::Now })
     }
 }
 
-/// True for one forwarded signal, false for the end of the line.
-async fn hear(fd: &AsyncFd<OwnedFd>) -> bool {
+impl Source {
+    /// A signal's number; `None` when the front is lost.
+    async fn hear(&mut self) -> Option<u8> {
+        match self {
+            Self::Front(fd) => hear(fd).await,
+            Self::Signals(signals) => Some(signals.recv().await),
+            Self::Ended => std::future::pending().await,
+        }
+    }
+}
+
+/// What stands for one signal, or `None` for the end of the line.
+async fn hear(fd: &AsyncFd<OwnedFd>) -> Option<u8> {
     loop {
-        let Ok(mut guard) = fd.readable().await else {
-            return false;
-        };
+        let mut guard = fd.readable().await.ok()?;
         let mut byte = [0];
         match guard.try_io(|fd| Ok(rustix::io::read(fd, &mut byte)?)) {
-            Ok(Ok(0)) => return false,
-            Ok(Ok(_)) => return true,
+            Ok(Ok(0)) => return None,
+            Ok(Ok(_)) => return Some(byte[0]),
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Ok(Err(_)) => return false,
+            Ok(Err(_)) => return None,
             // Not readable after all; the guard has noted that.
             Err(_) => {}
         }
     }
+}
+
+/// Those that ask for the state.
+pub(super) fn questions() -> io::Result<Signal> {
+    signal(SignalKind::user_defined1())
 }
 
 /// SIGINT, SIGTERM and SIGHUP.

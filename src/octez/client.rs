@@ -183,3 +183,53 @@ impl VoteOptions {
         args
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(args: &[String]) -> String {
+        args.join(" ")
+    }
+
+    #[test]
+    fn an_activation_is_a_year_old_unless_it_is_told_otherwise() {
+        let now = humantime::parse_rfc3339("2026-11-23T12:00:00Z").expect("a valid time");
+        for (told, wanted) in [
+            (None, "2025-11-23T12:00:00Z"),
+            (Some("now"), "2026-11-23T12:00:00Z"),
+            (Some("2020-01-01T00:00:00Z"), "2020-01-01T00:00:00Z"),
+        ] {
+            let timestamp = told.map(ToOwned::to_owned);
+            let options = ActivateOptions { timestamp, ..ActivateOptions::default() };
+            let args = words(&options.args(Path::new("/p.json"), now));
+            let ending = format!("and parameters /p.json --timestamp {wanted}");
+            assert!(args.ends_with(&ending), "{args}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_laid_over_those_of_the_protocol() {
+        let parameters = Some(json!({ "dal": { "on": false }, "blocks_per_cycle": 4 }));
+        let options = ActivateOptions { parameters, ..ActivateOptions::default() };
+        let protocol = json!({ "dal": { "on": true, "slots": 8 }, "blocks_per_cycle": 8, "a": 1 });
+        assert_eq!(
+            options.parameters_over(Some(protocol)),
+            json!({ "dal": { "on": false, "slots": 8 }, "blocks_per_cycle": 4, "a": 1 })
+        );
+        assert_eq!(options.parameters_over(None)["blocks_per_cycle"], 4);
+        assert_eq!(options.parameters_over(None)["minimal_block_delay"], "1");
+    }
+
+    #[test]
+    fn a_vote_says_what_only_the_sandbox_understands() {
+        let mut vote = VoteOptions::new(VoteKind::Preattestation, "bootstrap2");
+        assert_eq!(words(&vote.args()), "preattest for bootstrap2 --force");
+        assert!(vote.needs_sandbox().is_empty());
+        vote.forced = false;
+        vote.payload = Some("head~2".to_owned());
+        vote.slot = Some(7);
+        assert_eq!(words(&vote.args()), "preattest for bootstrap2 --payload head~2 --slot 7");
+        assert_eq!(vote.needs_sandbox(), ["payload", "slot"]);
+    }
+}

@@ -79,6 +79,7 @@ pub fn known_events(kind: Kind) -> &'static [KnownEvent] {
     match kind {
         Kind::Accuser => ACCUSER,
         Kind::Node => NODE,
+        Kind::Baker => BAKER,
         Kind::Process => &[],
     }
 }
@@ -96,6 +97,20 @@ const SINK: &[&str] = &["internal_event_unix"];
 const DENUNCIATION: &[&str] = &["*", "delegate", "denunciation"];
 const SCHEDULING: &[&str] = &["*", "delegate", "baking-scheduling"];
 const AGENT: &[&str] = &["agnostic-agent"];
+
+/// Those of the wrapper around all protocols, which it shares with the accuser; those of baking are the protocol's.
+const BAKER: &[KnownEvent] = &[
+    event("uri_loaded_from_env.v0", Level::Notice, SINK),
+    event("starting_daemon.v0", Level::Notice, AGENT),
+    event("stopping_daemon.v0", Level::Notice, AGENT),
+    event("starting_agent.v0", Level::Notice, AGENT),
+    event("agent_running.v0", Level::Notice, AGENT),
+    event("stopping_agent.v0", Level::Notice, AGENT),
+    event("protocol_encountered.v0", Level::Notice, AGENT),
+    event("become_old_agent.v0", Level::Notice, AGENT),
+    event("waiting_for_active_protocol.v0", Level::Notice, AGENT),
+    event("period_status.v0", Level::Notice, AGENT),
+];
 
 const ACCUSER: &[KnownEvent] = &[
     event("uri_loaded_from_env.v0", Level::Notice, SINK),

@@ -401,7 +401,8 @@ impl<'s> Parser<'s> {
         if self.token == Token::End {
             let end = Span { start: self.span.end, end: self.span.end };
             let before = self.previous.of(self.source);
-            return Refusal::new(end, format!("something is missing after `{before}`"));
+            let error = Refusal::new(end, format!("something is missing after `{before}`"));
+            return error.help("an expression is such as `level >= 4`");
         }
         let found = self.span.of(self.source);
         let error = Refusal::new(self.span, format!("a value is missing before `{found}`"));

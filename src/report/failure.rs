@@ -11,6 +11,7 @@ use std::path::Path;
 use super::text::{BAD, DIM, INDENT, STRONG, WIDTH, duration, labelled, styled};
 use crate::run::rerun;
 use crate::scenario::result::{Failure, FailureKind, HostPressure, Outcome, ScenarioResult};
+use crate::scenario::state::STATE_FILE;
 
 /// What the result does not know.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,7 +51,7 @@ fn commands(failure: &Failure, run_dir: Option<&Path>) -> String {
         ("rerun", failure.rerun.clone()),
         ("events", events),
         ("timeline", file("timeline.html")),
-        ("state", file("state.txt")),
+        ("state", file(STATE_FILE)),
         ("run dir", run_dir_text),
     ];
     let mut block = String::new();

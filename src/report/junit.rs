@@ -72,8 +72,7 @@ impl Observer for JunitReport {
                 state.attempts.retain(|tried| tried.played.unit != played.unit);
                 let source = std::fs::read_to_string(&case.file).ok();
                 let run_dir = played.run_dir.as_deref();
-                let surroundings =
-                    Surroundings { source: source.as_deref(), run_dir, ..Surroundings::default() };
+                let surroundings = Surroundings { source: source.as_deref(), run_dir };
                 let block = failure::block(&played.result, surroundings);
                 let block = anstream::adapter::strip_str(&block).to_string();
                 state.attempts.push(Tried { played: played.clone(), block });
@@ -221,6 +220,3 @@ fn not_played(case: &Case, repetitions: Option<u32>, played: usize) -> Option<Te
 fn time(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
-
-#[cfg(test)]
-mod tests;

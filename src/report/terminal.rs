@@ -1,21 +1,21 @@
 //! The run as people follow it: a line for each scenario, a block for each failure, what is going on just now.
 
+mod status;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use self::status::Status;
 use super::failure::{self, Surroundings};
+use super::state;
 use super::text::{BAD, DAEMONS, DIM, GOOD, ODD, STRONG, duration, harmless, labelled, styled};
-use crate::run::{
-    Case, Interrupt, Notice, Observer, Options, Played, RunReport, Summary, Unit, Verdict,
-};
+use crate::run::{Case, Interrupt, Notice, Observer, Options, Played, RunReport, Summary, Verdict};
 use crate::scenario::job::Progress;
 use crate::scenario::result::Outcome;
+use crate::scenario::state::Occasion;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,6 @@ pub enum StatusLine {
 /// Writes a run to a terminal or a file. An error of writing is passed over: the run itself matters more.
 pub struct Terminal {
     state: RefCell<State>,
-    status: Option<ProgressBar>,
     volume: Volume,
 }
 
@@ -51,14 +50,31 @@ impl std::fmt::Debug for Terminal {
 
 struct State {
     sink: Box<dyn Write>,
+    /// Whether there is to be a status, and the status while there is one.
+    status_line: StatusLine,
+    status: Option<Status>,
     /// Retries that a scenario has at most.
     retries: u32,
     jobs: usize,
-    playing: Vec<(Unit, String)>,
     ended: u64,
     /// What did not pass, to be named again at the end of a long run.
     not_passed: Vec<String>,
     daemons: HashMap<String, usize>,
+}
+
+impl State {
+    /// Writes text above the status.
+    fn put(&mut self, text: &str) {
+        let Self { sink, status, .. } = self;
+        let mut write = || {
+            // A reader that went away (`| head`) must not end the run.
+            let _ = sink.write_all(text.as_bytes()).and_then(|()| sink.flush());
+        };
+        match status {
+            Some(status) => status.suspend(write),
+            None => write(),
+        }
+    }
 }
 
 impl Terminal {
@@ -66,37 +82,15 @@ impl Terminal {
     pub fn new(sink: Box<dyn Write>, volume: Volume, status: StatusLine) -> Self {
         let state = State {
             sink,
+            status_line: if volume == Volume::Normal { status } else { StatusLine::Absent },
+            status: None,
             retries: 0,
-            jobs: 1,
-            playing: Vec::new(),
             ended: 0,
+            jobs: 1,
             not_passed: Vec::new(),
             daemons: HashMap::new(),
         };
-        let status = (status == StatusLine::Drawn && volume == Volume::Normal).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(status_style());
-            bar
-        });
-        Self { state: RefCell::new(state), status, volume }
-    }
-
-    /// Writes text above the status line.
-    fn put(&self, state: &mut State, text: &str) {
-        let mut write = || {
-            // A reader that went away (`| head`) must not end the run.
-            let _ = state.sink.write_all(text.as_bytes()).and_then(|()| state.sink.flush());
-        };
-        match &self.status {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
-    }
-
-    fn show_status(&self, state: &State) {
-        let Some(bar) = &self.status else { return };
-        let names: Vec<&str> = state.playing.iter().map(|(_, name)| name.as_str()).collect();
-        bar.set_message(format!("{} done; playing {}", state.ended, names.join(", ")));
+        Self { state: RefCell::new(state), volume }
     }
 
     fn began(&self, state: &mut State, cases: &[Case], options: &Options) {
@@ -105,21 +99,24 @@ impl Terminal {
         if self.volume == Volume::Quiet {
             return;
         }
-        if let Some(bar) = &self.status {
-            bar.enable_steady_tick(Duration::from_millis(250));
-        }
         let number = cases.len();
         let plural = if number == 1 { "" } else { "s" };
         let seed = options.seeds.base();
         let jobs = options.jobs.min(number.max(1));
         let beside = if jobs > 1 { format!(", {jobs} side by side") } else { String::new() };
         let head = format!("playing {number} scenario{plural}{beside}, seed {seed}\n");
-        self.put(state, &head);
+        state.put(&head);
+        if state.status_line == StatusLine::Drawn {
+            let rounds = options.policy.repetitions.map(u64::from);
+            state.status = Some(Status::draw(rounds.map(|rounds| rounds * number as u64)));
+        }
     }
 
     fn ended(&self, state: &mut State, case: &Case, played: &Played) {
-        state.playing.retain(|(unit, _)| *unit != played.unit);
         state.ended += u64::from(played.verdict.is_some());
+        if let Some(status) = &mut state.status {
+            status.ended(played.unit, played.verdict.is_some());
+        }
         if let Some(verdict) = played.verdict
             && verdict != Verdict::Passed
         {
@@ -132,9 +129,8 @@ impl Terminal {
         }
         if self.volume > Volume::Quiet || played.verdict != Some(Verdict::Passed) {
             let text = verdict_line(case, played, state.retries) + &self.details(played);
-            self.put(state, &text);
+            state.put(&text);
         }
-        self.show_status(state);
     }
 
     fn details(&self, played: &Played) -> String {
@@ -154,6 +150,13 @@ impl Terminal {
     }
 
     fn progressed(&self, state: &mut State, case: &Case, progress: Progress<'_>) {
+        if let Progress::State(now) = progress {
+            // Who asks wants an answer, however quiet the rest is.
+            if now.occasion == Occasion::Asked {
+                state.put(&state::block(&case.name, now));
+            }
+            return;
+        }
         if self.volume < Volume::Verbose {
             return;
         }
@@ -167,6 +170,11 @@ impl Terminal {
             Progress::Step { path, text, .. } => {
                 write!(line, "{} {}", styled(STRONG, path), harmless(text))
             }
+            Progress::LeftOut { count } => {
+                let what = format!("{count} events and lines of output are left out here: they come faster than they are read");
+                write!(line, "{}", styled(ODD, what))
+            }
+            Progress::State(_) => return,
             Progress::Log { text } => write!(line, "{} {}", styled(STRONG, "log"), harmless(text)),
             Progress::Lifecycle { daemon, text } => {
                 let colour = colour_of(&mut state.daemons, daemon);
@@ -184,10 +192,10 @@ impl Terminal {
         }
         .expect("a string takes all text");
         line.push('\n');
-        self.put(state, &line);
+        state.put(&line);
     }
 
-    fn interrupted(&self, state: &mut State, interrupt: Interrupt) {
+    fn interrupted(state: &mut State, interrupt: Interrupt) {
         let text = match interrupt {
             Interrupt::Graceful => {
                 "interrupted: ending what is being played; once more ends it at once"
@@ -195,12 +203,12 @@ impl Terminal {
             Interrupt::Now => "interrupted again: killing what runs",
             Interrupt::FrontLost => "the process that guards this one is gone: killing what runs",
         };
-        self.put(state, &format!("{}\n", styled(ODD, text)));
+        state.put(&format!("{}\n", styled(ODD, text)));
     }
 
     fn finished(&self, state: &mut State, report: &RunReport) {
-        if let Some(bar) = &self.status {
-            bar.finish_and_clear();
+        if let Some(mut status) = state.status.take() {
+            status.finish();
         }
         let mut text = String::new();
         if state.ended > 1 && self.volume > Volume::Quiet {
@@ -210,7 +218,7 @@ impl Terminal {
             }
         }
         text.push_str(&summary_line(&report.summary));
-        self.put(state, &text);
+        state.put(&text);
     }
 }
 
@@ -220,19 +228,21 @@ impl Observer for Terminal {
         match notice {
             Notice::RunBegan { cases, options } => self.began(state, cases, options),
             Notice::PlayBegan { unit, case, .. } => {
-                state.playing.push((unit, harmless(&case.name)));
-                self.show_status(state);
+                if let Some(status) = &mut state.status {
+                    status.began(unit, &case.name);
+                }
             }
-            Notice::PlayProgressed { case, progress, .. } => self.progressed(state, case, progress),
+            Notice::PlayProgressed { unit, case, progress } => {
+                if let (Some(status), Progress::Step { text, .. }) = (&mut state.status, progress) {
+                    status.step(unit, text);
+                }
+                self.progressed(state, case, progress);
+            }
             Notice::PlayEnded { case, played } => self.ended(state, case, played),
-            Notice::Interrupted(interrupt) => self.interrupted(state, interrupt),
+            Notice::Interrupted(interrupt) => Self::interrupted(state, interrupt),
             Notice::RunEnded(report) => self.finished(state, report),
         }
     }
-}
-
-fn status_style() -> ProgressStyle {
-    ProgressStyle::with_template("{elapsed_precise} {wide_msg}").expect("the template is legal")
 }
 
 /// The same colour for the same name, the colours in turn.

@@ -84,9 +84,9 @@ pub fn readable(json: &str) -> String {
     while let Some(at) = rest.find(['"', ',']) {
         let (before, here) = rest.split_at(at);
         text.push_str(before);
-        if here.starts_with(',') {
+        if let Some(after) = here.strip_prefix(',') {
             text.push_str(", ");
-            rest = &here[1..];
+            rest = after;
             continue;
         }
         let length = string_length(here);

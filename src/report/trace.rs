@@ -83,6 +83,3 @@ impl Trace {
         u64::try_from(after.as_micros()).unwrap_or(0)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -20,8 +20,10 @@ use super::{
 };
 
 use crate::cause;
+use crate::report::state;
 use crate::scenario::job::{Cancellation, Canceller, Job, Listener, Progress, Urgency};
 use crate::scenario::result::{FailureKind, Outcome, ScenarioResult};
+use crate::scenario::state::Occasion;
 
 /// Plays all cases as the options say, and returns when nothing is being played any more.
 ///
@@ -165,9 +167,11 @@ impl<'a> Session<'a> {
             run_dir: run_dir.clone(),
             live: self.options.live,
             cancellation: self.cancellation.clone(),
+            inquiries: self.options.inquiries.clone(),
         };
         let player = Rc::clone(&self.player);
-        let follower = Follower { observer: Rc::clone(&self.observer), unit, case: case.clone() };
+        let observer = Rc::clone(&self.observer);
+        let follower = Follower { observer, unit, case: case.clone(), run_dir: run_dir.clone() };
         let play = async move { Done::Played(player.play(&job, &follower).await) };
         let handle = self.plays.spawn_local(play);
         self.running.insert(
@@ -335,11 +339,17 @@ struct Follower {
     observer: Rc<dyn Observer>,
     unit: Unit,
     case: Case,
+    run_dir: PathBuf,
 }
 
 impl Listener for Follower {
     fn heard(&self, progress: Progress<'_>) {
-        let Self { observer, unit, case } = self;
+        let Self { observer, unit, case, run_dir } = self;
+        if let Progress::State(state) = progress
+            && state.occasion != Occasion::Asked
+        {
+            run_dir::write_state(run_dir, &state::block(&case.name, state));
+        }
         observer.notice(Notice::PlayProgressed { unit: *unit, case, progress });
     }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::record::RunDir;
 use crate::scenario::result::{Outcome, ScenarioResult};
+use crate::scenario::state::STATE_FILE;
 
 /// Which run directories outlive the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,6 +117,19 @@ pub fn write_result(run_dir: &Path, result: &ScenarioResult) -> Result<(), RunDi
         fs::File::create(&path)?.write_all(&text)
     };
     write().map_err(|source| RunDirError::Write { path: path.clone(), source })
+}
+
+/// Writes what the play was doing when its time was over; of several such moments, the first counts.
+pub fn write_state(run_dir: &Path, text: &str) {
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let path = run_dir.join(STATE_FILE);
+    let write = || fs::File::create_new(&path)?.write_all(plain.as_bytes());
+    match write() {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        // The failure itself is told and recorded elsewhere.
+        Err(error) => tracing::warn!(%error, path = %path.display(), "the state is not kept"),
+    }
 }
 
 /// Removes the directory with all that is in it; one that is gone already is fine.

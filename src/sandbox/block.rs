@@ -24,14 +24,14 @@ pub const PASSES: usize = 4;
 pub struct Fitness(pub Vec<Vec<u8>>);
 
 impl Fitness {
-    /// Tenderbake's fitness of a block that nobody has locked
-    /// (`src/proto_alpha/lib_protocol/fitness_repr.ml`).
-    pub fn tenderbake(level: u32, predecessor_round: u32, round: u32) -> Self {
+    /// Tenderbake's fitness (`src/proto_alpha/lib_protocol/fitness_repr.ml`). `locked`: the round at which the block shows
+    /// that its payload was preattested.
+    pub fn tenderbake(level: u32, locked: Option<u32>, predecessor_round: u32, round: u32) -> Self {
         let minus_predecessor_round_minus_one = !predecessor_round;
         Self(vec![
             vec![2],
             level.to_be_bytes().to_vec(),
-            Vec::new(),
+            locked.map_or_else(Vec::new, |locked| locked.to_be_bytes().to_vec()),
             minus_predecessor_round_minus_one.to_be_bytes().to_vec(),
             round.to_be_bytes().to_vec(),
         ])

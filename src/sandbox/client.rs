@@ -1,4 +1,4 @@
-//! `octez-client` and `octez-admin-client`: activating, baking, voting, keys, plain RPC; and peers.
+//! `octez-client` and `octez-admin-client`: activating, baking, proposing again, voting, keys, plain RPC; and peers.
 //!
 //! Each is one command against one node. What Octez's own client cannot do has options of the sandbox's own: `bake for`
 //! takes `--parent` and `--round`, `attest for` and `preattest for` take `--of`, `--level`, `--round`, `--slot`, `--payload`
@@ -8,6 +8,8 @@ pub mod activate;
 pub mod admin;
 pub mod bake;
 pub mod command;
+pub mod consensus_key;
+pub mod repropose;
 pub mod rpc;
 pub mod start;
 pub mod vote;
@@ -33,6 +35,10 @@ pub enum ClientError {
     UnknownKey { name: String },
     #[error("{name} cannot bake here: only the bootstrap accounts of the sandbox are delegates")]
     NoDelegate { name: String },
+    #[error(
+        "{name} is no consensus key of {delegate}: the sandbox has one for each of its delegates"
+    )]
+    NoConsensusKey { name: String, delegate: String },
     #[error("{what} {name} already exists, use --force to overwrite")]
     Exists { what: &'static str, name: String },
     #[error("unknown protocol {text}")]

@@ -122,6 +122,10 @@ base58! {
     PublicKey, 32, [13, 15, 37, 217], "public key"
 }
 base58! {
+    /// `BLpk…`
+    BlsPublicKey, 48, [6, 149, 135, 204], "BLS public key"
+}
+base58! {
     /// `sig…`, 96 characters.
     Signature, 64, [4, 130, 43], "signature"
 }

@@ -5,6 +5,8 @@
 //! forgery, and need not: everyone in a sandbox is a test. Because the delegates are few and known, the baker of a
 //! block and the author of an operation are found by trying whose signature fits ([`signer`]).
 
+pub mod consensus;
+
 use super::hash::{PublicKeyHash, Signature, blake2b_512};
 
 /// One of the sandbox's identities (`tezt/lib_tezos/account.ml` and `constant.ml`).
@@ -21,7 +23,7 @@ impl Identity {
     }
 
     pub fn sign(&self, bytes: &[u8]) -> Signature {
-        sign(&self.pkh(), bytes)
+        sign(self.pkh().as_ref(), bytes)
     }
 }
 
@@ -70,8 +72,8 @@ pub fn find(name: &str) -> Option<&'static Identity> {
 }
 
 /// What this signer writes under these bytes.
-pub fn sign(signer: &PublicKeyHash, bytes: &[u8]) -> Signature {
-    Signature(blake2b_512(&[b"sandbox signature", signer.as_ref(), bytes]))
+fn sign(signer: &[u8], bytes: &[u8]) -> Signature {
+    Signature(blake2b_512(&[b"sandbox signature", signer, bytes]))
 }
 
 /// The delegate whose signature this is.

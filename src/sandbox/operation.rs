@@ -4,10 +4,16 @@
 //! of all that (`src/proto_alpha/lib_protocol/operation_repr.ml`). Content kinds that no sandbox daemon produces are
 //! not read.
 
+pub mod aggregate;
+
 use serde_json::{Value, json};
 
+use self::aggregate::Aggregate;
 use super::block::Header;
-use super::hash::{BlockHash, OperationHash, PayloadHash, PublicKeyHash, Signature, blake2b};
+use super::hash::{
+    BlockHash, BlsPublicKey, OperationHash, PayloadHash, PublicKeyHash, Signature, blake2b,
+};
+use super::keys::consensus::{self, ConsensusKey};
 use super::keys::{self, Identity};
 use super::wire::{DecodeError, Reader, from_hex, put_sized};
 
@@ -15,6 +21,9 @@ const TAG_DOUBLE_CONSENSUS: u8 = 0x02;
 const TAG_DOUBLE_BAKING: u8 = 0x03;
 const TAG_PREATTESTATION: u8 = 0x14;
 const TAG_ATTESTATION: u8 = 0x15;
+const TAG_PREATTESTATIONS_AGGREGATE: u8 = 0x1e;
+const TAG_ATTESTATIONS_AGGREGATE: u8 = 0x1f;
+const TAG_UPDATE_CONSENSUS_KEY: u8 = 0x72;
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +38,21 @@ pub struct Operation {
 pub enum Contents {
     Preattestation(Vote),
     Attestation(Vote),
-    DoubleBaking { bh1: Box<Header>, bh2: Box<Header> },
-    DoubleConsensus { slot: u16, op1: Box<Operation>, op2: Box<Operation> },
+    Aggregate(Aggregate),
+    /// From some cycle on, the delegate votes with this key.
+    UpdateConsensusKey {
+        source: PublicKeyHash,
+        key: BlsPublicKey,
+    },
+    DoubleBaking {
+        bh1: Box<Header>,
+        bh2: Box<Header>,
+    },
+    DoubleConsensus {
+        slot: u16,
+        op1: Box<Operation>,
+        op2: Box<Operation>,
+    },
 }
 
 /// The body of an attestation or preattestation.
@@ -115,21 +137,77 @@ impl Operation {
         Self { branch, contents, signature }
     }
 
+    /// The vote that is signed with a consensus key.
+    pub fn voted(branch: BlockHash, kind: VoteKind, vote: Vote, key: &ConsensusKey) -> Self {
+        let signature = key.sign(&aggregate::signed_bytes(kind, &branch, &vote));
+        Self { branch, contents: Contents::vote(kind, vote), signature }
+    }
+
     /// The denunciation an accuser makes: nobody signs it, so its hash depends on branch and evidence alone.
     pub fn unsigned(branch: BlockHash, contents: Contents) -> Self {
         Self { branch, contents, signature: Signature::ZERO }
     }
 
-    /// The delegate that signed this operation.
+    /// The delegate that signed this operation, with its own key or its consensus key.
     pub fn signer(&self) -> Option<&'static Identity> {
-        keys::signer(&self.unsigned_bytes(), &self.signature)
+        let own = keys::signer(&self.unsigned_bytes(), &self.signature);
+        own.or_else(|| self.consensus_signer())
     }
 
-    /// The validation pass a block keeps it in: 0 consensus, 2 anonymous.
+    fn consensus_signer(&self) -> Option<&'static Identity> {
+        let (kind, vote) = self.vote()?;
+        consensus::signer(&aggregate::signed_bytes(kind, &self.branch, &vote), &self.signature)
+    }
+
+    /// The delegates that signed it: one, or those of an aggregate; none if the signature is nobody's.
+    pub fn signers(&self) -> Vec<&'static Identity> {
+        match &self.contents {
+            Contents::Aggregate(body) => {
+                body.signers(&self.branch, &self.signature).unwrap_or_default()
+            }
+            _ => self.signer().into_iter().collect(),
+        }
+    }
+
+    /// Whether this is a new consensus key that its delegate itself has asked for.
+    pub fn updates_its_own_key(&self) -> bool {
+        let Contents::UpdateConsensusKey { source, key } = &self.contents else { return false };
+        let own = ConsensusKey::of(source).is_some_and(|own| own.public_key() == *key);
+        own && self.signer().is_some_and(|signer| signer.pkh() == *source)
+    }
+
+    /// The vote, if it is one that can be put together with others: signed with the consensus key of its slot.
+    pub fn aggregable(&self) -> Option<(VoteKind, Vote)> {
+        let (kind, vote) = self.vote()?;
+        let seat = keys::DELEGATES.get(usize::from(vote.slot));
+        (seat.is_some() && self.consensus_signer() == seat).then_some((kind, vote))
+    }
+
+    /// What sort of vote, or of several votes, it is.
+    pub fn kind(&self) -> Option<VoteKind> {
+        match &self.contents {
+            Contents::Aggregate(body) => Some(body.kind),
+            _ => self.vote().map(|(kind, _)| kind),
+        }
+    }
+
+    /// The vote that it casts for this slot, and whose that is.
+    fn ballot(&self, slot: u16) -> Option<(VoteKind, Vote, &'static Identity)> {
+        if let Contents::Aggregate(body) = &self.contents {
+            let vote = body.vote(slot)?;
+            let seat = keys::DELEGATES.get(usize::from(slot))?;
+            return self.signers().contains(&seat).then_some((body.kind, vote, seat));
+        }
+        let (kind, vote) = self.vote()?;
+        Some((kind, vote, self.signer()?))
+    }
+
+    /// The validation pass a block keeps it in: 0 consensus, 2 anonymous, 3 manager.
     pub fn pass(&self) -> usize {
         match self.contents {
-            Contents::Preattestation(_) | Contents::Attestation(_) => 0,
+            Contents::Preattestation(_) | Contents::Attestation(_) | Contents::Aggregate(_) => 0,
             Contents::DoubleBaking { .. } | Contents::DoubleConsensus { .. } => 2,
+            Contents::UpdateConsensusKey { .. } => 3,
         }
     }
 
@@ -138,14 +216,13 @@ impl Operation {
         match self.contents {
             Contents::Preattestation(vote) => Some((VoteKind::Preattestation, vote)),
             Contents::Attestation(vote) => Some((VoteKind::Attestation, vote)),
-            Contents::DoubleBaking { .. } | Contents::DoubleConsensus { .. } => None,
+            _ => None,
         }
     }
 
     /// What this evidence proves; `None` for a vote, and for evidence that proves nothing.
     pub fn offence(&self) -> Option<Offence> {
         match &self.contents {
-            Contents::Preattestation(_) | Contents::Attestation(_) => None,
             Contents::DoubleBaking { bh1, bh2 } => {
                 let same_slot = bh1.level == bh2.level && bh1.round() == bh2.round();
                 let baker = bh1.baker()?;
@@ -157,14 +234,14 @@ impl Operation {
                     vote: None,
                 })
             }
-            Contents::DoubleConsensus { op1, op2, .. } => {
-                let ((kind1, vote1), (kind2, vote2)) = (op1.vote()?, op2.vote()?);
+            Contents::DoubleConsensus { slot, op1, op2 } => {
+                let (kind1, vote1, signer) = op1.ballot(*slot)?;
+                let (kind2, vote2, other) = op2.ballot(*slot)?;
                 let same_slot = (kind1, vote1.level, vote1.round, vote1.slot)
                     == (kind2, vote2.level, vote2.round, vote2.slot);
                 let differing =
                     vote1.payload_hash != vote2.payload_hash || op1.branch != op2.branch;
-                let signer = op1.signer()?;
-                let proved = same_slot && differing && op2.signer() == Some(signer);
+                let proved = same_slot && differing && signer == other;
                 proved.then(|| Offence {
                     level: vote1.level,
                     round: vote1.round,
@@ -172,6 +249,7 @@ impl Operation {
                     vote: Some(kind1),
                 })
             }
+            _ => None,
         }
     }
 
@@ -218,6 +296,18 @@ impl Contents {
         match self {
             Self::Preattestation(vote) => vote.encode(TAG_PREATTESTATION, bytes),
             Self::Attestation(vote) => vote.encode(TAG_ATTESTATION, bytes),
+            Self::Aggregate(body) => {
+                bytes.push(match body.kind {
+                    VoteKind::Preattestation => TAG_PREATTESTATIONS_AGGREGATE,
+                    VoteKind::Attestation => TAG_ATTESTATIONS_AGGREGATE,
+                });
+                body.encode(bytes);
+            }
+            Self::UpdateConsensusKey { source, key } => {
+                bytes.push(TAG_UPDATE_CONSENSUS_KEY);
+                bytes.extend_from_slice(source.as_ref());
+                bytes.extend_from_slice(key.as_ref());
+            }
             Self::DoubleBaking { bh1, bh2 } => {
                 bytes.push(TAG_DOUBLE_BAKING);
                 put_sized(bytes, &bh1.encode());
@@ -237,6 +327,16 @@ impl Contents {
         match reader.u8(what)? {
             TAG_PREATTESTATION => Ok(Self::Preattestation(Vote::decode(reader)?)),
             TAG_ATTESTATION => Ok(Self::Attestation(Vote::decode(reader)?)),
+            TAG_PREATTESTATIONS_AGGREGATE => {
+                Aggregate::decode(VoteKind::Preattestation, reader).map(Self::Aggregate)
+            }
+            TAG_ATTESTATIONS_AGGREGATE => {
+                Aggregate::decode(VoteKind::Attestation, reader).map(Self::Aggregate)
+            }
+            TAG_UPDATE_CONSENSUS_KEY => Ok(Self::UpdateConsensusKey {
+                source: PublicKeyHash(reader.array("source")?),
+                key: BlsPublicKey(reader.array("consensus key")?),
+            }),
             TAG_DOUBLE_BAKING => Ok(Self::DoubleBaking {
                 bh1: Box::new(Header::decode(reader.sized("first header")?)?),
                 bh2: Box::new(Header::decode(reader.sized("second header")?)?),
@@ -262,6 +362,16 @@ impl Contents {
         match self {
             Self::Preattestation(vote) => vote.to_json(VoteKind::Preattestation),
             Self::Attestation(vote) => vote.to_json(VoteKind::Attestation),
+            Self::Aggregate(body) => body.to_json(),
+            Self::UpdateConsensusKey { source, key } => json!({
+                "kind": "update_consensus_key",
+                "source": source,
+                "fee": "0",
+                "counter": "1",
+                "gas_limit": "0",
+                "storage_limit": "0",
+                "pk": key,
+            }),
             Self::DoubleBaking { bh1, bh2 } => json!({
                 "kind": "double_baking_evidence",
                 "bh1": bh1.to_json(),
@@ -281,6 +391,13 @@ impl Contents {
         match json["kind"].as_str()? {
             "preattestation" => Some(Self::Preattestation(Vote::from_json(json)?)),
             "attestation" => Some(Self::Attestation(Vote::from_json(json)?)),
+            "preattestations_aggregate" | "attestations_aggregate" => {
+                Aggregate::from_json(json).map(Self::Aggregate)
+            }
+            "update_consensus_key" => Some(Self::UpdateConsensusKey {
+                source: json["source"].as_str()?.parse().ok()?,
+                key: json["pk"].as_str()?.parse().ok()?,
+            }),
             "double_baking_evidence" => Some(Self::DoubleBaking {
                 bh1: Box::new(Header::from_json(&json["bh1"])?),
                 bh2: Box::new(Header::from_json(&json["bh2"])?),

@@ -38,7 +38,7 @@ impl Program {
 /// Is that program until it ends. `args` begins with the name it was called by.
 pub fn run(program: Program, args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter().map(|arg| arg.to_string_lossy().into_owned());
-    let exe = args.next().unwrap_or_else(|| program.name().to_owned());
+    let exe = path_of(&args.next().unwrap_or_else(|| program.name().to_owned()));
     let args: Vec<String> = args.collect();
     match program {
         Program::Node => super::node::main(&exe, &args),
@@ -46,6 +46,16 @@ pub fn run(program: Program, args: impl IntoIterator<Item = OsString>) -> ExitCo
         Program::Client => client::main(&args),
         Program::AdminClient => client::admin_main(&args),
     }
+}
+
+/// The path of a program that was called by its bare name, as OCaml's `Sys.executable_name` has it: messages begin with it.
+fn path_of(argv0: &str) -> String {
+    if argv0.contains('/') {
+        return argv0.to_owned();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(argv0)).find(|file| file.is_file());
+    found.map_or_else(|| argv0.to_owned(), |file| file.display().to_string())
 }
 
 #[cfg(test)]

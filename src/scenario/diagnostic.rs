@@ -195,7 +195,10 @@ pub(crate) fn nearest<'a>(
     names
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
+        // Of a name with one letter, every letter would be replaced.
+        .filter(|(distance, name)| {
+            *distance <= name.chars().count().max(3) / 3 && *distance < name.chars().count()
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::state::PlayState;
+
 /// One play of one scenario, as the runner asks for it.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -29,6 +31,7 @@ pub struct Job {
     /// Tell the listener also of every event and line of output.
     pub live: bool,
     pub cancellation: Cancellation,
+    pub inquiries: Inquiries,
 }
 
 /// Where the programs `octez-node` and so on come from.
@@ -91,6 +94,40 @@ impl Cancellation {
     }
 }
 
+/// Asks all plays what they are doing; dropping it changes nothing for them.
+#[derive(Debug)]
+pub struct Inquirer(watch::Sender<()>);
+
+impl Inquirer {
+    pub fn new() -> (Self, Inquiries) {
+        let (sender, receiver) = watch::channel(());
+        (Self(sender), Inquiries(receiver))
+    }
+
+    /// Every play that is going on tells its [`PlayState`].
+    pub fn ask(&self) {
+        self.0.send_replace(());
+    }
+}
+
+/// A play's view of the [`Inquirer`]; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Inquiries(watch::Receiver<()>);
+
+impl Inquiries {
+    /// What was asked by now was not asked of this play.
+    pub fn forget(&mut self) {
+        self.0.mark_unchanged();
+    }
+
+    /// Returns when somebody asks; of several questions at once, the last counts. Never, if nobody can ask any more.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// What happens during a play, as it happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
@@ -104,6 +141,10 @@ pub enum Progress<'a> {
     Event { daemon: &'a str, name: &'a str, payload: &'a str },
     /// A line of standard output or error; only of a live job.
     Output { daemon: &'a str, line: &'a str },
+    /// Of those two, so many were left out: whoever follows does not keep up.
+    LeftOut { count: u64 },
+    /// What it is doing, because somebody asked, or because it ends by a limit or an interrupt.
+    State(&'a PlayState),
 }
 
 /// Whoever follows a play. Called on the runner's thread, between two polls of the play; must not block.

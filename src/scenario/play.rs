@@ -19,6 +19,7 @@ mod judgement;
 mod lifecycle;
 mod live;
 mod programs;
+mod questions;
 mod recall;
 pub(super) mod recheck;
 mod recorded;
@@ -93,7 +94,14 @@ pub async fn play(job: &Job, listener: &dyn Listener) -> ScenarioResult {
     harness.note(What::Play(given(job, &scenario)));
     let live = Live::attach(&harness, job.live);
     let stage = Stage::new(job, scenario, World::Live(&harness), listener, began.at);
-    let ended = live.pass_on_while(listener, run(&stage)).await;
+    let played = async {
+        tokio::select! {
+            biased;
+            ended = run(&stage) => ended,
+            never = questions::answer(&stage) => match never {},
+        }
+    };
+    let ended = live.pass_on_while(listener, played).await;
     judgement::conclude(&stage, ended, &mut result).await;
     drop(stage);
     let now = job.cancellation.urgency() == Urgency::Now;
@@ -121,6 +129,7 @@ async fn run(stage: &Stage<'_>) -> Ended {
     let ended = match play_steps(stage, &mut branch).await {
         Ok(ended) => ended,
         Err(trouble) => {
+            questions::tell_of(stage, &trouble).await;
             let survey = stage.survey().await;
             Ended::InTrouble(evidence::explained(stage, trouble, &survey))
         }
@@ -148,11 +157,13 @@ async fn play_steps(stage: &Stage<'_>, branch: &mut Branch) -> Result<Ended, Tro
     let limit = stage.scaled(stage.scenario.timeout);
     tokio::select! {
         biased;
-        () = stage.job.cancellation.at_least(Urgency::Graceful) => return Ok(Ended::Interrupted),
+        () = questions::interrupted(stage) => return Ok(Ended::Interrupted),
         trouble = recording_fails(stage) => return Err(trouble),
         trouble = invariants.violated(stage) => return Err(trouble),
-        ended = branch.run_steps(stage, &stage.scenario.steps) => ended?,
-        () = tokio::time::sleep(limit) => return Err(stage.out_of_time("the scenario", limit)),
+        ended = branch.run_steps(stage, &stage.scenario.steps) => {
+            ended.map_err(|trouble| questions::as_limit(stage, trouble, limit))?;
+        }
+        trouble = questions::over(stage, "the scenario", limit) => return Err(trouble),
     }
     invariants.settle(stage).await?;
     Ok(Ended::Normally)
@@ -180,7 +191,7 @@ async fn play_finally(stage: &Stage<'_>, mut branch: Branch) -> Result<Ended, Tr
         biased;
         () = stage.job.cancellation.at_least(Urgency::Now) => Ok(Ended::Interrupted),
         ended = branch.run_steps(stage, &stage.scenario.finally) => ended.map(|()| Ended::Normally),
-        () = tokio::time::sleep(limit) => Err(stage.out_of_time("`finally`", limit)),
+        trouble = questions::over(stage, "`finally`", limit) => Err(trouble),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::grammar::{ACCUSER, NODE, Need, PROCESS, SCENARIO, STEP, Shape, Table};
+use super::grammar::{ACCUSER, BAKER, NODE, Need, PROCESS, SCENARIO, STEP, Shape, Table};
 
 /// The schema of a scenario file (draft 7, which editors know best), with descriptions for what they show on hover.
 pub fn schema() -> Value {
@@ -88,7 +88,8 @@ fn shape(value: Shape, definitions: &mut BTreeMap<&'static str, Value>) -> Value
             json!({ "anyOf": shapes })
         }
         Shape::Daemon => {
-            let kinds = [&NODE, &ACCUSER, &PROCESS].map(|table| reference(table, definitions));
+            let kinds =
+                [&NODE, &ACCUSER, &BAKER, &PROCESS].map(|table| reference(table, definitions));
             json!({ "oneOf": kinds })
         }
         Shape::Steps => json!({ "type": "array", "items": reference(&STEP, definitions) }),
@@ -106,53 +107,4 @@ fn reference(table: &'static Table, definitions: &mut BTreeMap<&'static str, Val
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::scenario::grammar::coverage::all_tables;
-
-    #[test]
-    fn every_mapping_of_the_parser_is_in_the_schema_with_the_same_keys() {
-        let schema = schema();
-        for table in all_tables() {
-            let object = if table.name == SCENARIO.name {
-                &schema
-            } else {
-                &schema["definitions"][table.name]
-            };
-            let properties = object["properties"].as_object().unwrap();
-            let described: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
-            assert_eq!(described, table.names().collect(), "{}", table.name);
-            assert_eq!(object["additionalProperties"], false, "{}", table.name);
-        }
-        assert_eq!(
-            schema["definitions"].as_object().unwrap().len() + 1,
-            all_tables().len(),
-            "a table in the schema that the parser's list does not have"
-        );
-    }
-
-    #[test]
-    fn every_property_says_what_it_means() {
-        let schema = schema();
-        let definitions = schema["definitions"].as_object().unwrap();
-        for object in definitions.values().chain([&schema]) {
-            for (name, property) in object["properties"].as_object().unwrap() {
-                let text = property["description"].as_str().unwrap();
-                assert!(text.len() > 5 && text.ends_with('.'), "{name}: {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn every_reference_leads_somewhere() {
-        let schema = schema();
-        let text = schema.to_string();
-        for reference in text.split("\"$ref\":\"").skip(1) {
-            let reference = &reference[..reference.find('"').unwrap()];
-            let pointer = reference.trim_start_matches('#').replace("%20", " ");
-            assert!(schema.pointer(&pointer).is_some(), "{reference}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitCode};
 use tribunal::host::descendants;
 use tribunal::host::front::{self, Role};
 use tribunal::host::guardian::Guardian;
-use tribunal::host::interrupts::{FrontLink, Interrupt, Interrupts};
+use tribunal::host::interrupts::{Asked, FrontLink, Interrupt, Interrupts};
 use tribunal::host::marker::{self, RunId};
 use tribunal::host::pipe::PipeBudget;
 use tribunal::host::process::{Input, Output, Process, Surroundings, spawn};
@@ -79,7 +79,10 @@ async fn work(scene: &str, directory: &Path, link: Option<FrontLink>) -> u8 {
         return 7;
     }
     loop {
-        let interrupt = interrupts.next().await;
+        let Asked::End(interrupt) = interrupts.next().await else {
+            write(directory, "asked", "");
+            continue;
+        };
         write(directory, "heard", format!("{interrupt:?}"));
         // One that is stuck does not even listen to this.
         if scene != "stuck" || interrupt == Interrupt::FrontLost {

@@ -9,4 +9,5 @@ mod lifecycle;
 mod node;
 mod runtimes;
 mod support;
+mod votes;
 mod waits;

@@ -2,6 +2,7 @@
 
 mod commands;
 mod coverage;
+mod rpcs;
 mod shape;
 mod signals;
 mod sinks;

@@ -1,13 +1,11 @@
-//! The stand-ins as real processes, compared with what is known of Octez.
+//! The stand-ins for Octez as real processes: what each does, and whether a harness could tell it from the original.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-#[path = "../sandbox_node/http.rs"]
-#[expect(dead_code, reason = "the tests of the node use the rest")]
 mod http;
-#[path = "../sandbox_accuser/support.rs"]
-#[expect(dead_code, reason = "the tests of the accuser use the rest")]
+mod relay;
 mod support;
 
+mod accuser;
 mod fidelity;
-mod relay;
+mod node;

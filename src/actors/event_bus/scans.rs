@@ -77,9 +77,11 @@ impl EventBus {
             _ => None,
         };
         let miss = Miss { from, to: until, is_partial, incarnation, ..Miss::default() };
-        // Also what stands before the position of the wait: an event that came too early explains much.
+        // Also what stands before the position of the wait: an event that came too early explains much. Who only looks
+        // back, as `never` does again and again, is not to be told of that.
+        let since = |from: Seq| if port.is_look_back() { earliest.max(from) } else { earliest };
         let sources: Vec<_> =
-            port.sources.iter().map(|(daemon, _)| (daemon.clone(), earliest)).collect();
+            port.sources.iter().map(|(daemon, from)| (daemon.clone(), since(*from))).collect();
         let has_events = |(daemon, from): &(DaemonName, Seq)| {
             self.tallies.get(daemon).is_some_and(|tally| tally.may_hold(*from, |_| true))
         };

@@ -54,7 +54,8 @@ pub(crate) struct Death {
 pub(super) struct Port {
     reply: Reply,
     after: Duration,
-    deadline: Instant,
+    pub(super) since: Instant,
+    pub(super) deadline: Instant,
     /// The deadline passed while history was still being scanned: where the log ended then. What came later is too late.
     pub(super) expired: Option<Seq>,
     pub(super) sources: Vec<(DaemonName, Seq)>,
@@ -65,6 +66,11 @@ pub(super) struct Port {
 impl Port {
     pub(super) fn missed(&self) -> Missed<'_> {
         Missed { sources: &self.sources, event: &self.event, bound: self.bound.as_ref() }
+    }
+
+    /// It was to be judged on history alone, without waiting.
+    pub(super) fn is_look_back(&self) -> bool {
+        self.after.is_zero()
     }
 
     pub(super) fn fail(self, why: Why, miss: Option<Miss>) {
@@ -89,7 +95,8 @@ impl Handler<Register> for EventBus {
 
     fn handle(&mut self, register: Register, ctx: &mut Context<Self>) {
         let Register { id, wait, timeout, reply } = register;
-        let deadline = Instant::now() + timeout.min(LONGEST);
+        let since = Instant::now();
+        let deadline = since + timeout.min(LONGEST);
         let bound = match &wait.test {
             Test::Predicate(bound) => Some(bound.clone()),
             Test::Any | Test::Closure(_) => None,
@@ -97,6 +104,7 @@ impl Handler<Register> for EventBus {
         let port = Port {
             reply,
             after: timeout,
+            since,
             deadline,
             expired: timeout.is_zero().then(|| self.next_seq()),
             sources: wait.sources.clone(),
@@ -226,7 +234,7 @@ impl EventBus {
         self.deadline_timer = Some((at, timer));
     }
 
-    fn pass_deadlines(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn pass_deadlines(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         let end = self.next_seq();
         while let Some((deadline, id)) = self.deadlines.first().copied()

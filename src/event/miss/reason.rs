@@ -24,6 +24,9 @@ impl Miss {
         } else if self.names.is_empty() && self.same_name == 0 {
             text.push_str(": no event at all has come");
         }
+        if self.is_partial {
+            text.push_str("; only the newest records are counted here");
+        }
         text
     }
 

@@ -124,6 +124,9 @@ fn the_reason_tells_nothing_at_all_from_not_as_wanted_and_from_too_few() {
     miss.passed.clear();
     miss.consider(&event(141, json!({ "level": 10 })), Some(&wanted), 0);
     assert_eq!(miss.reason(2), "seen once as wanted, and it takes 2");
+    miss.is_partial = true;
+    let text = "seen once as wanted, and it takes 2; only the newest records are counted here";
+    assert_eq!(miss.reason(2), text);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn an_error_points_at_its_place_and_says_what_would_be_right() {
             "170141183460469231731687303715884105728",
             "this number is too large",
         ),
-        ("level >=", "", "something is missing after `>=`"),
+        ("level >=", "", "something is missing after `>=`; an expression is such as `level >= 4`"),
         ("level >= && a", "&&", "a value is missing before `&&`"),
         ("level >= 1 2", "2", "an operator is missing before `2`"),
         ("hash 'x'", "'x'", "an operator is missing before `'x'`"),

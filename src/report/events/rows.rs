@@ -244,6 +244,9 @@ fn write_row(
     let (style, head, text) = match (row.name, row.malformed, &row.line) {
         (Some(name), ..) => {
             let value = row.value.map(RawValue::get).unwrap_or_default();
+            // What is cut anyway need not be looked at.
+            let end = if format == Format::Wide { value.len() } else { value.len().min(8 * WIDTH) };
+            let value = &value[..value.floor_char_boundary(end)];
             (STRONG, harmless(name), harmless(value))
         }
         (None, reason, line) => {

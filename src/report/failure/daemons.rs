@@ -83,7 +83,7 @@ fn life(result: &ScenarioResult, state: &DaemonState, known: Option<&DaemonResul
         return match state.state.as_str() {
             "not-spawned" => "could not be spawned".to_owned(),
             "preparing" => "being prepared, not spawned yet".to_owned(),
-            _ => "never run".to_owned(),
+            _ => "never run: no step has started it".to_owned(),
         };
     }
     let mut text = if state.alive {

@@ -26,6 +26,12 @@ fn one(near: &Nearest, failure: &Failure) -> String {
     let head: Vec<String> = parts.into_iter().chain([payload]).flatten().collect();
     let head = head.join(" ");
     let mut block = labelled("nearest", DIM, &harmless(&head));
+    let is_other = failure.wanted.as_ref().is_some_and(|wanted| wanted.event != near.event);
+    let is_as_wanted = near.values.iter().all(|value| value.truth == ClauseTruth::True);
+    if is_other && is_as_wanted && !near.values.is_empty() {
+        indented(&mut block, "", "its payload is as wanted, only the name is another");
+        return block;
+    }
     if near.values.is_empty() {
         if !near.explanation.is_empty() {
             indented(&mut block, "", &near.explanation);
@@ -49,7 +55,13 @@ fn clauses(block: &mut String, values: &[ClauseValue]) {
             ClauseTruth::False => ("-", BAD),
             ClauseTruth::Unknown => ("?", ODD),
         };
-        indented(block, &format!("{} ", styled(style, mark)), &value.text);
+        // What holds is not worth more than a line.
+        let is_long = value.text.chars().count() > WIDTH - INDENT - 2;
+        let shown = match value.truth {
+            ClauseTruth::True if is_long => format!("{} is true", value.clause),
+            _ => value.text.clone(),
+        };
+        indented(block, &format!("{} ", styled(style, mark)), &shown);
     }
     if !is_short {
         let held = values.iter().filter(|value| value.truth == ClauseTruth::True).count();

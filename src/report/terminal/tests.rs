@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::*;
 use crate::run::dispatch::tests::options;
 use crate::run::player::{broken, unplayed};
-use crate::run::{Exit, Flaky};
+use crate::run::{Exit, Flaky, Unit};
 use crate::scenario::result::FailureKind;
 
 /// A sink whose content can be looked at.

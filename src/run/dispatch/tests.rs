@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::*;
 use crate::run::player::Playing;
 use crate::run::{Flaky, Keep, Policy, Seeds};
-use crate::scenario::job::OctezSource;
+use crate::scenario::job::{Inquirer, OctezSource};
 use crate::scenario::result::Failure;
 
 /// Options that play every scenario once.
@@ -28,6 +28,7 @@ pub fn options(out: &Path) -> Options {
         keep: Keep::Failed,
         live: false,
         abandon_after: Duration::from_mins(1),
+        inquiries: Inquirer::new().1,
     }
 }
 
@@ -116,11 +117,23 @@ fn run(number: usize, player: Rc<dyn Player>, change: impl FnOnce(&mut Options))
     run_interrupted(number, player, change, mpsc::unbounded_channel())
 }
 
+type Interrupts = (UnboundedSender<Interrupt>, mpsc::UnboundedReceiver<Interrupt>);
+
 fn run_interrupted(
     number: usize,
     player: Rc<dyn Player>,
     change: impl FnOnce(&mut Options),
-    (sender, receiver): (UnboundedSender<Interrupt>, mpsc::UnboundedReceiver<Interrupt>),
+    interrupts: Interrupts,
+) -> Ran {
+    run_archived(number, player, change, interrupts, Arc::new(()))
+}
+
+fn run_archived(
+    number: usize,
+    player: Rc<dyn Player>,
+    change: impl FnOnce(&mut Options),
+    (sender, receiver): Interrupts,
+    archivist: Arc<dyn Archivist>,
 ) -> Ran {
     let out = tempfile::tempdir().expect("temporary folder");
     let mut options = options(out.path());
@@ -131,7 +144,7 @@ fn run_interrupted(
     let report = runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(
             Duration::from_mins(1),
-            play_all(&cases(number), &options, player, observer, Arc::new(()), receiver),
+            play_all(&cases(number), &options, player, observer, archivist, receiver),
         )
         .await
         .expect("the run ends")
@@ -368,4 +381,64 @@ fn a_result_that_cannot_be_written_is_exit_4() {
     });
     let ran = run(1, player, |_| {});
     assert_eq!((ran.report.exit, ran.report.summary.error), (Exit::Environment, 1));
+}
+
+/// Notes what it is shown: the outcome, whether the result stood there, and whether it is kept.
+#[derive(Default)]
+struct Reader(std::sync::Mutex<Vec<(Outcome, bool, bool)>>);
+
+impl Archivist for Reader {
+    fn file(&self, attempt: &crate::run::Attempt<'_>) {
+        let has_result = attempt.run_dir.join("result.json").is_file();
+        let seen = (attempt.result.outcome, has_result, attempt.kept);
+        self.0.lock().expect("nobody panicked").push(seen);
+    }
+}
+
+#[test]
+fn whoever_reads_run_directories_sees_them_before_they_are_removed() {
+    let reader = Arc::new(Reader::default());
+    let archivist = Arc::clone(&reader) as Arc<dyn Archivist>;
+    let interrupts = mpsc::unbounded_channel();
+    let ran = run_archived(2, in_turn(&[Passed, Failed]), |_| {}, interrupts, archivist);
+    assert_eq!(
+        *reader.0.lock().expect("nobody panicked"),
+        [(Passed, true, false), (Failed, true, true)]
+    );
+    assert_eq!(ran.run_dirs(), 1);
+}
+
+#[test]
+fn who_panics_over_a_run_directory_ends_no_other_play() {
+    struct Cursed;
+    impl Archivist for Cursed {
+        fn file(&self, attempt: &crate::run::Attempt<'_>) {
+            assert!(attempt.case.name != "case 0", "it is cursed");
+        }
+    }
+    let interrupts = mpsc::unbounded_channel();
+    let player = in_turn(&[Passed, Passed]);
+    let ran = run_archived(2, player, |_| {}, interrupts, Arc::new(Cursed));
+    assert_eq!(ran.report.exit, Exit::Bug);
+    assert_eq!((ran.report.summary.error, ran.report.summary.passed), (1, 1));
+    assert_eq!(ran.run_dirs(), 1, "what panicked is kept");
+}
+
+#[test]
+fn after_the_second_signal_nobody_reads_any_more() {
+    let reader = Arc::new(Reader::default());
+    let archivist = Arc::clone(&reader) as Arc<dyn Archivist>;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let signal = sender.clone();
+    let player = scripted(move |job| {
+        signal.send(Interrupt::Now).expect("the run listens");
+        Box::pin(async move {
+            job.cancellation.at_least(Urgency::Now).await;
+            result(job, Interrupted)
+        })
+    });
+    let ran = run_archived(1, player, |_| {}, (sender, receiver), archivist);
+    assert_eq!(ran.report.exit, Exit::Interrupted);
+    assert!(reader.0.lock().expect("nobody panicked").is_empty());
+    assert_eq!(ran.run_dirs(), 1, "it is kept all the same");
 }

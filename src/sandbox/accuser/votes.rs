@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::bakings::Position;
 use crate::sandbox::operation::VoteKind;
+use crate::sandbox::operation::aggregate::committee;
 
-/// An attestation or preattestation, as RPCs list it.
+/// An attestation or preattestation, as RPCs list it, or what an aggregate has for one slot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vote {
     pub hash: String,
@@ -47,35 +48,44 @@ struct Record {
 }
 
 impl Vote {
-    /// Reads an operation of a block or of the mempool; `None` if it is no vote.
-    pub fn from_json(operation: &Value) -> Option<Self> {
+    /// The votes that an operation of a block or of the mempool casts: none, one, or one for each slot of an aggregate.
+    pub fn all_of(operation: &Value) -> Vec<Self> {
+        Self::read(operation).unwrap_or_default()
+    }
+
+    fn read(operation: &Value) -> Option<Vec<Self>> {
         let text = |json: &Value| json.as_str().map(str::to_owned);
         let natural = |json: &Value| json.as_u64().and_then(|number| u32::try_from(number).ok());
+        let slot = |json: &Value| u16::try_from(json["slot"].as_u64()?).ok();
         let mut content = operation["contents"].get(0)?.clone();
-        let kind = match content["kind"].as_str()? {
-            "attestation" => VoteKind::Attestation,
-            "preattestation" => VoteKind::Preattestation,
-            _ => return None,
-        };
         // Blocks tell what came of an operation; an evidence does not.
         content.as_object_mut()?.shift_remove("metadata");
+        let (kind, body, slots) = match content["kind"].as_str()? {
+            "attestation" => (VoteKind::Attestation, &content, vec![slot(&content)?]),
+            "preattestation" => (VoteKind::Preattestation, &content, vec![slot(&content)?]),
+            "attestations_aggregate" => {
+                (VoteKind::Attestation, &content["consensus_content"], committee(&content)?)
+            }
+            "preattestations_aggregate" => {
+                (VoteKind::Preattestation, &content["consensus_content"], committee(&content)?)
+            }
+            _ => return None,
+        };
         let branch = text(&operation["branch"])?;
-        Some(Self {
+        let vote = Self {
             hash: text(&operation["hash"])?,
             kind,
-            position: Position {
-                level: natural(&content["level"])?,
-                round: natural(&content["round"])?,
-            },
-            slot: u16::try_from(natural(&content["slot"])?).ok()?,
-            payload_hash: text(&content["block_payload_hash"])?,
+            position: Position { level: natural(&body["level"])?, round: natural(&body["round"])? },
+            slot: 0,
+            payload_hash: text(&body["block_payload_hash"])?,
             inlined: json!({
                 "branch": branch,
                 "operations": content,
                 "signature": operation["signature"],
             }),
             branch,
-        })
+        };
+        Some(slots.into_iter().map(|slot| Self { slot, ..vote.clone() }).collect())
     }
 
     /// The evidence of two votes, in the order of their hashes.
@@ -147,7 +157,7 @@ mod tests {
             }],
             "signature": "sig",
         });
-        Vote::from_json(&operation).expect("a vote")
+        Vote::all_of(&operation).pop().expect("a vote")
     }
 
     #[test]
@@ -201,6 +211,32 @@ mod tests {
     }
 
     #[test]
+    fn an_aggregate_is_a_vote_in_every_slot_of_its_committee() {
+        let aggregate = json!({
+            "hash": "oZ",
+            "branch": "BL1",
+            "contents": [{
+                "kind": "attestations_aggregate",
+                "consensus_content": { "level": 5, "round": 0, "block_payload_hash": "vh2" },
+                "committee": [{ "slot": 0 }, { "slot": 2 }],
+                "metadata": {},
+            }],
+            "signature": "sig",
+        });
+        let both = Vote::all_of(&aggregate);
+        assert_eq!(both.iter().map(|vote| vote.slot).collect::<Vec<_>>(), [0, 2]);
+        let mut votes = Votes::default();
+        let single = vote("oA", "attestation", 0, "vh1", "BL1");
+        votes.remember(single.clone(), "b1");
+        let double = Verdict::Double { earlier: Box::new(single.clone()), evidence: None };
+        assert_eq!(votes.judge(&both[0], "b1"), double);
+        assert_eq!(votes.judge(&both[1], "b3"), Verdict::First);
+        let evidence = single.evidence(&both[0]);
+        assert_eq!(evidence["slot"], 0);
+        assert_eq!(evidence["op2"]["operations"]["kind"], "attestations_aggregate");
+    }
+
+    #[test]
     fn what_is_no_vote_is_passed_over() {
         for operation in [
             json!({"hash": "o", "branch": "B", "contents": [{"kind": "transaction"}]}),
@@ -208,7 +244,7 @@ mod tests {
             json!({"hash": "o"}),
             json!(null),
         ] {
-            assert_eq!(Vote::from_json(&operation), None, "{operation}");
+            assert_eq!(Vote::all_of(&operation), [], "{operation}");
         }
     }
 }

@@ -74,7 +74,7 @@ impl Watch {
         let own = self.events.protocol.hash;
         let operations = operations.as_array().into_iter().flatten();
         let operations = operations.filter(|operation| operation["protocol"] == own);
-        for vote in operations.filter_map(Vote::from_json) {
+        for vote in operations.flat_map(Vote::all_of) {
             if let Err(error) = self.look_at_vote(&vote).await {
                 self.events.failed(&trace(&error)).await;
             }
@@ -97,7 +97,7 @@ impl Watch {
         let baked = baked(&info).ok_or_else(|| self.client.unexpected(&base, "baked block"))?;
         self.look_for_double_baking(&chain_id, hash, &baked).await?;
         let consensus = info["operations"][0].as_array().into_iter().flatten();
-        for vote in consensus.filter_map(Vote::from_json) {
+        for vote in consensus.flat_map(Vote::all_of) {
             self.look_at_vote(&vote).await?;
         }
         if let Some(oldest) = self.window.processed() {

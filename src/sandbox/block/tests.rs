@@ -25,7 +25,7 @@ fn baked(level: u32, round: u32) -> Header {
         timestamp: 1_787_318_691,
         validation_pass: 4,
         operations_hash: operations_hash(&vec![Vec::new(); PASSES]),
-        fitness: Fitness::tenderbake(level, 0, round),
+        fitness: Fitness::tenderbake(level, None, 0, round),
         context: ContextHash([4; 32]),
         protocol_data: contents.encode(),
     }
@@ -55,7 +55,7 @@ a530058b0f3c06841fe1bb3c4de5513a3ed90f",
     }))
     .unwrap();
     assert_eq!(Header::decode(&header.encode()), Ok(header.clone()));
-    assert_eq!(header.fitness, Fitness::tenderbake(2, 0, 0));
+    assert_eq!(header.fitness, Fitness::tenderbake(2, None, 0, 0));
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn an_activation_is_read_back_and_is_no_tenderbake_block() {
 #[test]
 fn fitness_grows_with_the_level_then_with_the_round() {
     let genesis = Fitness(Vec::new());
-    let first = Fitness::tenderbake(1, 0, 0);
-    let second = Fitness::tenderbake(2, 0, 0);
-    let later_round = Fitness::tenderbake(2, 0, 1);
-    let after_a_late_round = Fitness::tenderbake(2, 1, 0);
+    let first = Fitness::tenderbake(1, None, 0, 0);
+    let second = Fitness::tenderbake(2, None, 0, 0);
+    let later_round = Fitness::tenderbake(2, None, 0, 1);
+    let after_a_late_round = Fitness::tenderbake(2, None, 1, 0);
     assert!(genesis < first && first < second && second < later_round);
     assert!(after_a_late_round < second, "a lower predecessor round is fitter");
     assert_eq!(second.to_json(), json!(["02", "00000002", "", "ffffffff", "00000000"]));

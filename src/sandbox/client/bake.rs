@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::ClientError;
 use super::activate::{inject, now};
-use super::command::Bake;
+use super::command::{Bake, Vote};
+use super::vote;
 use crate::sandbox::block::{Contents, Fitness, Header, PASSES, context_after, operations_hash};
 use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, Signature};
 use crate::sandbox::keys::Identity;
+use crate::sandbox::operation::aggregate::aggregated;
 use crate::sandbox::operation::{self, Operation, VoteKind};
 use crate::sandbox::protocol;
 use crate::sandbox::rpc_client::RpcClient;
@@ -19,7 +21,7 @@ use crate::sandbox::upgrades::{Upgrades, proto_level};
 const MINIMAL_BLOCK_DELAY: i64 = 1;
 
 /// The block to bake on.
-struct Parent {
+pub struct Parent {
     hash: BlockHash,
     header: Header,
     is_head: bool,
@@ -28,17 +30,52 @@ struct Parent {
     next_protocol: ProtocolHash,
 }
 
+/// Where in its level a block stands, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal {
+    pub round: u32,
+    /// The round at which the payload was proposed first.
+    pub payload_round: u32,
+    /// The round at which the block shows preattestations of the payload.
+    pub locked_round: Option<u32>,
+    pub minimal_timestamp: bool,
+}
+
 /// Bakes, signs and injects a block with what the mempool holds for it; gives its hash.
+///
+/// The first of the keys bakes. Where there are several, all attest the block below, as Octez's `bake for` has them do, and
+/// their attestations are in the new block: those of consensus keys as one aggregate.
 ///
 /// Each block carries another nonce, so that baking twice on one parent makes two blocks.
 pub async fn bake(
     client: &RpcClient,
     bake: &Bake,
-    baker: &'static Identity,
+    keys: &[&'static Identity],
 ) -> Result<String, ClientError> {
     let parent = parent(client, bake.parent.as_deref()).await?;
-    let operations = operations(client, &parent).await?;
-    let header = forge(&parent, &operations, bake).signed_by(baker);
+    let mut operations = operations(client, &parent).await?;
+    if keys.len() > 1 {
+        attest(client, &parent, keys, &mut operations[0]).await?;
+    }
+    operations[0] = aggregated(std::mem::take(&mut operations[0]));
+    let proposal = Proposal {
+        round: bake.round,
+        payload_round: bake.round,
+        locked_round: None,
+        minimal_timestamp: bake.minimal_timestamp,
+    };
+    propose(client, &parent, &operations, &proposal, keys[0]).await
+}
+
+/// Makes, signs and injects the block; gives its hash.
+pub async fn propose(
+    client: &RpcClient,
+    parent: &Parent,
+    operations: &[Vec<Operation>],
+    proposal: &Proposal,
+    baker: &Identity,
+) -> Result<String, ClientError> {
+    let header = forge(parent, operations, proposal).signed_by(baker);
     let raw: Value = operations
         .iter()
         .map(|pass| pass.iter().map(Operation::raw_json).collect::<Value>())
@@ -46,7 +83,30 @@ pub async fn bake(
     inject(client, &header, raw).await
 }
 
-async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, ClientError> {
+/// Adds the attestations of the parent by these delegates, unless one is there already, or they may not vote, or nobody may:
+/// the block of the activation has no payload to attest.
+async fn attest(
+    client: &RpcClient,
+    parent: &Parent,
+    voters: &[&'static Identity],
+    attestations: &mut Vec<Operation>,
+) -> Result<(), ClientError> {
+    if parent.header.level < 2 {
+        return Ok(());
+    }
+    let base = format!("/chains/main/blocks/{}", parent.hash);
+    let vote = Vote::of(VoteKind::Attestation, parent.hash.to_string());
+    for voter in voters {
+        let known = attestations.iter().any(|known| known.signer() == Some(*voter));
+        let path = format!("{base}/context/delegates/{}/is_forbidden", voter.public_key_hash);
+        if !known && client.get(&path).await? == false {
+            attestations.push(vote::prepare(client, &vote, voter).await?.0);
+        }
+    }
+    Ok(())
+}
+
+pub async fn parent(client: &RpcClient, name: Option<&str>) -> Result<Parent, ClientError> {
     let block = name.unwrap_or("head");
     let base = format!("/chains/main/blocks/{block}");
     let protocols = client.get(&format!("{base}/protocols")).await?;
@@ -103,7 +163,8 @@ async fn operations(
     Ok(passes)
 }
 
-fn read(json: &Value) -> Option<Operation> {
+/// An operation as RPCs list it.
+pub fn read(json: &Value) -> Option<Operation> {
     Some(Operation {
         branch: json["branch"].as_str()?.parse().ok()?,
         contents: operation::Contents::from_json(json["contents"].get(0)?)?,
@@ -118,14 +179,15 @@ fn fits(operation: &Operation, parent: &Header) -> bool {
     })
 }
 
-fn forge(parent: &Parent, operations: &[Vec<Operation>], bake: &Bake) -> Header {
+fn forge(parent: &Parent, operations: &[Vec<Operation>], proposal: &Proposal) -> Header {
+    let Proposal { round, payload_round, locked_round, minimal_timestamp } = *proposal;
     let hashes: Vec<Vec<OperationHash>> =
         operations.iter().map(|pass| pass.iter().map(Operation::hash).collect()).collect();
     let payload: Vec<OperationHash> = hashes.iter().skip(1).flatten().copied().collect();
     let operations_hash = operations_hash(&hashes);
     let contents = Contents {
-        payload_hash: PayloadHash::of(&parent.hash, bake.round, &payload),
-        payload_round: bake.round,
+        payload_hash: PayloadHash::of(&parent.hash, payload_round, &payload),
+        payload_round,
         proof_of_work_nonce: nonce(),
         seed_nonce_hash: None,
         per_block_votes: Contents::PASS,
@@ -134,15 +196,15 @@ fn forge(parent: &Parent, operations: &[Vec<Operation>], bake: &Bake) -> Header 
     let header = &parent.header;
     let level = header.level.saturating_add(1);
     let earliest =
-        header.timestamp.saturating_add(MINIMAL_BLOCK_DELAY).saturating_add(i64::from(bake.round));
+        header.timestamp.saturating_add(MINIMAL_BLOCK_DELAY).saturating_add(i64::from(round));
     Header {
         level,
         proto: proto_level(header.proto, &parent.protocol, &parent.next_protocol),
         predecessor: parent.hash,
-        timestamp: if bake.minimal_timestamp { earliest } else { now().max(earliest) },
+        timestamp: if minimal_timestamp { earliest } else { now().max(earliest) },
         validation_pass: u8::try_from(PASSES).expect("there are four passes"),
         operations_hash,
-        fitness: Fitness::tenderbake(level, header.round(), bake.round),
+        fitness: Fitness::tenderbake(level, locked_round, header.round(), round),
         context: context_after(&header.context, &operations_hash),
         protocol_data: contents.encode(),
     }

@@ -20,7 +20,12 @@ pub enum Command {
         timestamp: Option<i64>,
     },
     Bake(Bake),
+    Repropose(Repropose),
     Vote(Vote),
+    SetConsensusKey {
+        delegate: String,
+        key: String,
+    },
     Rpc {
         method: Method,
         path: String,
@@ -41,7 +46,7 @@ pub enum Command {
 /// `bake for`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bake {
-    /// The first one bakes. None: the first delegate.
+    /// The first one bakes. None: the first delegate. Several: all of them attest the block that is baked on, too.
     pub keys: Vec<String>,
     /// As soon after the predecessor as may be, instead of now.
     pub minimal_timestamp: bool,
@@ -49,6 +54,17 @@ pub struct Bake {
     pub parent: Option<String>,
     /// Sandbox only; 0 where it is not given.
     pub round: u32,
+}
+
+/// `repropose for`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repropose {
+    /// The first one bakes, all preattest. None: the first delegate.
+    pub keys: Vec<String>,
+    /// As soon after the predecessor as may be, instead of now.
+    pub minimal_timestamp: bool,
+    /// The one after the head's where it is not given.
+    pub round: Option<u32>,
 }
 
 /// `attest for` and `preattest for`; everything but the keys is the sandbox's own.
@@ -69,6 +85,23 @@ pub struct Vote {
     pub branch: Option<String>,
 }
 
+impl Vote {
+    /// A true vote for a block.
+    pub fn of(kind: VoteKind, block: String) -> Self {
+        Self {
+            kind,
+            keys: Vec::new(),
+            force: false,
+            of: block,
+            level: None,
+            round: None,
+            slot: None,
+            payload: None,
+            branch: None,
+        }
+    }
+}
+
 pub const HELP: &str = "\
 Usage:
   octez-client [global options] COMMAND
@@ -76,8 +109,10 @@ Usage:
 Commands:
   activate protocol P with fitness N and key K and parameters FILE [--timestamp T]
   bake for [K...] [--minimal-timestamp] [--parent BLOCK] [--round N]
+  repropose for [K...] [--minimal-timestamp] [--force-reproposal] [--force-round N]
   attest for [K...] [--force] [--of BLOCK] [--level N] [--round N] [--slot N] [--payload P] [--branch BLOCK]
   preattest for [K...]   (as attest for)
+  set consensus key for DELEGATE to KEY
   rpc get|post|put|patch|delete PATH [with JSON]
   import secret key NAME unencrypted:EDSK [--force]
   gen keys NAME [--force]
@@ -112,8 +147,13 @@ pub fn parse(words: &[String]) -> Result<Command, UsageError> {
             timestamp: timestamp(options)?,
         }),
         ["bake", "for", rest @ ..] => bake(rest).map(Command::Bake),
+        ["repropose", "for", rest @ ..] => repropose(rest).map(Command::Repropose),
         ["attest", "for", rest @ ..] => vote(VoteKind::Attestation, rest).map(Command::Vote),
         ["preattest", "for", rest @ ..] => vote(VoteKind::Preattestation, rest).map(Command::Vote),
+        ["set", "consensus", "key", "for", delegate, "to", key] => {
+            let (delegate, key) = ((*delegate).to_owned(), (*key).to_owned());
+            Ok(Command::SetConsensusKey { delegate, key })
+        }
         ["rpc", method, path] => rpc(method, path, None),
         ["rpc", method, path, "with", body] => rpc(method, path, Some(body)),
         ["import", "secret", "key", name, uri, options @ ..] => Ok(Command::ImportSecretKey {
@@ -164,18 +204,25 @@ fn bake(words: &[&str]) -> Result<Bake, UsageError> {
     Ok(bake)
 }
 
+fn repropose(words: &[&str]) -> Result<Repropose, UsageError> {
+    let mut repropose = Repropose::default();
+    let mut words = words.iter().copied();
+    while let Some(word) = words.next() {
+        let mut value = || value_of(word, words.next());
+        match word {
+            "--minimal-timestamp" => repropose.minimal_timestamp = true,
+            "--force-round" => repropose.round = Some(number("round", value()?)?),
+            // Nothing but that is done here.
+            "--force-reproposal" | "--force" => {}
+            option if option.starts_with('-') => return Err(unexpected(option)),
+            key => repropose.keys.push(key.to_owned()),
+        }
+    }
+    Ok(repropose)
+}
+
 fn vote(kind: VoteKind, words: &[&str]) -> Result<Vote, UsageError> {
-    let mut vote = Vote {
-        kind,
-        keys: Vec::new(),
-        force: false,
-        of: "head".to_owned(),
-        level: None,
-        round: None,
-        slot: None,
-        payload: None,
-        branch: None,
-    };
+    let mut vote = Vote::of(kind, "head".to_owned());
     let mut words = words.iter().copied();
     while let Some(word) = words.next() {
         let mut value = || value_of(word, words.next());
@@ -277,6 +324,18 @@ mod tests {
         let text = "bake for bootstrap1 --minimal-timestamp --parent head~1 --round 2 bootstrap2";
         assert_eq!(command(text), Some(Command::Bake(bake)));
         assert_eq!(command("bake for --context /x --force"), Some(Command::Bake(Bake::default())));
+    }
+
+    #[test]
+    fn repropose_takes_keys_and_a_round() {
+        let repropose = Repropose {
+            keys: vec!["bootstrap1".to_owned(), "consensus2".to_owned()],
+            minimal_timestamp: true,
+            round: Some(3),
+        };
+        let text = "repropose for bootstrap1 --minimal-timestamp --force-reproposal --force-round 3 consensus2";
+        assert_eq!(command(text), Some(Command::Repropose(repropose)));
+        assert_eq!(command("repropose for --round 3"), None);
     }
 
     #[test]

@@ -10,9 +10,10 @@ use super::bake::bake;
 use super::command::{self, Command};
 use super::vote::{Cast, vote};
 use super::wallet::Wallet;
-use super::{ClientError, admin, rpc};
+use super::{ClientError, admin, consensus_key, repropose, rpc};
 use crate::sandbox::console;
 use crate::sandbox::globals::{self, Globals, Request};
+use crate::sandbox::keys::consensus::ConsensusKey;
 use crate::sandbox::keys::{DELEGATES, Identity};
 use crate::sandbox::protocol::short_hash;
 use crate::sandbox::rpc_client::{RpcClient, RpcError};
@@ -81,7 +82,12 @@ async fn run(globals: Globals, words: &[String]) -> Result<(), ClientError> {
         Command::Bake(options) => {
             // Any delegate may bake at any round here; Octez would take the one whose turn it is.
             let bakers = identities(&wallet, &options.keys)?;
-            let hash = bake(&client, &options, bakers[0]).await?;
+            let hash = bake(&client, &options, &bakers).await?;
+            console::out(&format!("Block {hash} injected"));
+        }
+        Command::Repropose(options) => {
+            let keys = identities(&wallet, &options.keys)?;
+            let hash = repropose::repropose(&client, &options, &keys).await?;
             console::out(&format!("Block {hash} injected"));
         }
         Command::Vote(options) => {
@@ -93,6 +99,13 @@ async fn run(globals: Globals, words: &[String]) -> Result<(), ClientError> {
                     vote.level, vote.round, vote.slot, vote.payload_hash
                 ));
             }
+        }
+        Command::SetConsensusKey { delegate, key: name } => {
+            let identity = wallet.identity(&delegate)?;
+            let found = ConsensusKey::find(&name).filter(|(_, owner)| *owner == identity);
+            let (key, _) = found.ok_or(ClientError::NoConsensusKey { name, delegate })?;
+            let hash = consensus_key::set(&client, identity, key).await?;
+            console::out(&format!("Operation hash is '{hash}'"));
         }
         Command::Rpc { method, path, body } => {
             console::out(&rpc::rpc(&client, method, &path, body.as_deref()).await?);

@@ -6,6 +6,7 @@ use super::ClientError;
 use super::command::Vote;
 use crate::sandbox::hash::{BlockHash, PayloadHash};
 use crate::sandbox::keys::Identity;
+use crate::sandbox::keys::consensus::ConsensusKey;
 use crate::sandbox::operation::{self, Contents, Operation};
 use crate::sandbox::rpc_client::{RpcClient, RpcError};
 
@@ -26,16 +27,33 @@ pub async fn vote(
     vote: &Vote,
     voter: &'static Identity,
 ) -> Result<Cast, ClientError> {
+    let (operation, body) = prepare(client, vote, voter).await?;
+    let branch = operation.branch;
+    let path = if vote.force {
+        "/private/injection/operation?chain=main"
+    } else {
+        "/injection/operation?chain=main"
+    };
+    match client.post(path, &json!(operation.to_hex())).await? {
+        Value::String(hash) => Ok(Cast { hash, vote: body, branch }),
+        _ => Err(client.unexpected(path, "operation hash").into()),
+    }
+}
+
+/// Signs the vote with the key that the voter votes with at its level: its consensus key, if that counts by then.
+pub async fn prepare(
+    client: &RpcClient,
+    vote: &Vote,
+    voter: &'static Identity,
+) -> Result<(Operation, operation::Vote), ClientError> {
     let header = client.get(&format!("/chains/main/blocks/{}/header", vote.of)).await?;
     let level = match vote.level {
         Some(level) => level,
         None => natural(client, &header, "level")?,
     };
+    let seat = seat(client, level, voter).await?;
     let body = operation::Vote {
-        slot: match vote.slot {
-            Some(slot) => slot,
-            None => first_slot(client, level, voter).await?,
-        },
+        slot: vote.slot.unwrap_or(seat.slot),
         level,
         round: match vote.round {
             Some(round) => round,
@@ -47,16 +65,11 @@ pub async fn vote(
         },
     };
     let branch = branch(client, vote, &header).await?;
-    let operation = Operation::signed(branch, Contents::vote(vote.kind, body), voter);
-    let path = if vote.force {
-        "/private/injection/operation?chain=main"
-    } else {
-        "/injection/operation?chain=main"
+    let operation = match seat.key {
+        Some(key) => Operation::voted(branch, vote.kind, body, key),
+        None => Operation::signed(branch, Contents::vote(vote.kind, body), voter),
     };
-    match client.post(path, &json!(operation.to_hex())).await? {
-        Value::String(hash) => Ok(Cast { hash, vote: body, branch }),
-        _ => Err(client.unexpected(path, "operation hash").into()),
-    }
+    Ok((operation, body))
 }
 
 async fn branch(client: &RpcClient, vote: &Vote, header: &Value) -> Result<BlockHash, RpcError> {
@@ -97,14 +110,24 @@ fn natural(client: &RpcClient, header: &Value, field: &'static str) -> Result<u3
     number.ok_or_else(|| client.unexpected("/header", field))
 }
 
-async fn first_slot(client: &RpcClient, level: u32, voter: &Identity) -> Result<u16, RpcError> {
+/// A delegate's place in the committee of a level.
+struct Seat {
+    slot: u16,
+    /// The consensus key that it votes with, if not with its own.
+    key: Option<&'static ConsensusKey>,
+}
+
+async fn seat(client: &RpcClient, level: u32, voter: &Identity) -> Result<Seat, RpcError> {
     let path = format!("/chains/main/blocks/head/helpers/validators?level={level}");
     let validators = client.get(&path).await?;
     let delegates = validators[0]["delegates"].as_array();
     let found = delegates.and_then(|delegates| {
         delegates.iter().find(|delegate| delegate["delegate"] == voter.public_key_hash)
     });
-    found
-        .and_then(|delegate| u16::try_from(delegate["attestation_slot"].as_u64()?).ok())
-        .ok_or_else(|| client.unexpected(&path, "slot of the delegate"))
+    let read = |seat: &Value| {
+        let slot = u16::try_from(seat["attestation_slot"].as_u64()?).ok()?;
+        let key = ConsensusKey::find(seat["consensus_key"].as_str()?).map(|(key, _)| key);
+        Some(Seat { slot, key })
+    };
+    found.and_then(read).ok_or_else(|| client.unexpected(&path, "slot of the delegate"))
 }

@@ -1,6 +1,6 @@
 //! The keys that a client knows, in the files of Octez: `public_key_hashs`, `public_keys` and `secret_keys`.
 //!
-//! The bootstrap accounts and the activator are known without being imported. No cryptography is done here: a secret key
+//! The bootstrap accounts, their consensus keys (`consensus1` …) and the activator are known without being imported. No cryptography is done here: a secret key
 //! is recognised if it is theirs, and any other gets a public key of its own that no delegate has.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ClientError;
 use crate::sandbox::hash::{PublicKey, blake2b};
+use crate::sandbox::keys::consensus::ConsensusKey;
 use crate::sandbox::keys::{self, Identity};
 
 /// The client's directory.
@@ -44,9 +45,10 @@ impl Wallet {
         match entries.iter().find(|entry| entry.name == name) {
             Some(entry) => keys::find(&entry.value)
                 .ok_or_else(|| ClientError::NoDelegate { name: name.to_owned() }),
-            None => {
-                keys::find(name).ok_or_else(|| ClientError::UnknownKey { name: name.to_owned() })
-            }
+            // A consensus key stands for its delegate.
+            None => keys::find(name)
+                .or_else(|| ConsensusKey::find(name).map(|(_, delegate)| delegate))
+                .ok_or_else(|| ClientError::UnknownKey { name: name.to_owned() }),
         }
     }
 

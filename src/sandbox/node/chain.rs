@@ -7,6 +7,7 @@ mod cycle;
 pub mod penalties;
 mod reference;
 mod validate;
+mod voters;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use self::cycle::Cycles;
 pub use self::penalties::{Penalties, Slash};
 pub use self::reference::BlockReference;
 pub use self::validate::InvalidBlock;
+pub use self::voters::Voters;
 use crate::sandbox::block::{Fitness, Header, operations_hash};
 use crate::sandbox::hash::{BlockHash, ChainId, ContextHash, ProtocolHash};
 use crate::sandbox::keys::Identity;
@@ -50,6 +52,8 @@ pub struct Block {
     pub baker: Option<&'static Identity>,
     /// The parameters that the active protocol was given.
     pub parameters: Arc<Map<String, Value>>,
+    /// Who votes with which key after this block.
+    pub voters: Arc<Voters>,
     /// What follows from the evidence that this block and its ancestors hold.
     pub penalties: Arc<Penalties>,
     /// What this block's end of a cycle has cost offenders.
@@ -121,6 +125,7 @@ impl Chain {
             next_protocol: protocol,
             baker: None,
             parameters: Arc::default(),
+            voters: Arc::default(),
             penalties: Arc::default(),
             slashes: Vec::new(),
         });

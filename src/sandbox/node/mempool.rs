@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::chain::{Block, Chain};
 use super::trace;
 use crate::sandbox::hash::{BlockHash, OperationHash, ProtocolHash, PublicKeyHash};
-use crate::sandbox::operation::{Operation, Vote, VoteKind};
+use crate::sandbox::operation::{Contents, Operation, Vote, VoteKind};
 
 /// How many blocks below the head an operation's branch may be (`max_operations_time_to_live`).
 pub const OPERATIONS_TIME_TO_LIVE: usize = 450;
@@ -79,6 +79,8 @@ pub enum Refusal {
          bake/preattest/attest."
     )]
     ForbiddenDelegate { delegate: PublicKeyHash },
+    #[error("an aggregate can only be in a block")]
+    AggregateInMempool,
     #[error("the evidence proves no misbehaviour")]
     InvalidDenunciation,
     #[error("the misbehaviour was already denounced in a block")]
@@ -97,6 +99,7 @@ impl Refusal {
             Self::NoProtocol
             | Self::InvalidSignature
             | Self::ForbiddenDelegate { .. }
+            | Self::AggregateInMempool
             | Self::InvalidDenunciation => Class::Refused,
             Self::NotLive { .. } | Self::AlreadyDenounced { .. } => Class::BranchRefused,
             Self::Conflict { .. } | Self::FutureLevel { .. } => Class::BranchDelayed,
@@ -113,6 +116,7 @@ impl Refusal {
             Self::ForbiddenDelegate { .. } => {
                 ("permanent", "validate.temporarily_forbidden_delegate")
             }
+            Self::AggregateInMempool => ("permanent", "validate.aggregate_in_mempool"),
             Self::InvalidDenunciation => {
                 ("permanent", "validate.operation.block.invalid_denunciation")
             }
@@ -125,7 +129,10 @@ impl Refusal {
         };
         let mut error = json!({ "kind": kind, "id": id, "msg": self.to_string() });
         match self {
-            Self::NoProtocol | Self::InvalidSignature | Self::InvalidDenunciation => {}
+            Self::NoProtocol
+            | Self::InvalidSignature
+            | Self::AggregateInMempool
+            | Self::InvalidDenunciation => {}
             Self::ForbiddenDelegate { delegate } => error["delegate"] = json!(delegate),
             Self::NotLive { branch } => error["branch"] = json!(branch),
             Self::AlreadyDenounced { level, delegate } => {
@@ -250,9 +257,33 @@ impl Mempool {
         if !chain.is_live(&operation.branch, OPERATIONS_TIME_TO_LIVE) {
             return Err(Refusal::NotLive { branch: operation.branch });
         }
-        match operation.vote() {
-            Some((kind, vote)) => self.check_vote(chain, operation, kind, vote),
-            None => self.check_evidence(chain, operation),
+        match &operation.contents {
+            Contents::Preattestation(vote) => {
+                self.check_vote(chain, operation, VoteKind::Preattestation, *vote)
+            }
+            Contents::Attestation(vote) => {
+                self.check_vote(chain, operation, VoteKind::Attestation, *vote)
+            }
+            Contents::Aggregate(_) => Err(Refusal::AggregateInMempool),
+            Contents::UpdateConsensusKey { source, .. } => self.check_update(operation, source),
+            Contents::DoubleBaking { .. } | Contents::DoubleConsensus { .. } => {
+                self.check_evidence(chain, operation)
+            }
+        }
+    }
+
+    /// A delegate asks for one thing at a time.
+    fn check_update(&self, operation: &Operation, source: &PublicKeyHash) -> Result<(), Refusal> {
+        if !operation.updates_its_own_key() {
+            return Err(Refusal::InvalidSignature);
+        }
+        let rival = |pending: &&Pending| match &pending.operation.contents {
+            Contents::UpdateConsensusKey { source: other, .. } => other == source,
+            _ => false,
+        };
+        match self.of_class(Class::Validated).find(rival) {
+            Some(existing) => Err(Refusal::Conflict { existing: existing.hash }),
+            None => Ok(()),
         }
     }
 

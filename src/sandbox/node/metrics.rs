@@ -48,12 +48,11 @@ fn metrics(shell: &Shell) -> String {
         let head = state.chain.head();
         (head.level(), head.header.round(), state.synchronisation().bootstrapped.into())
     });
-    [
+    let gauges = [
         ("octez_validator_chain_head_level", level),
         ("octez_validator_chain_head_round", round),
         ("octez_validator_chain_is_bootstrapped", bootstrapped),
-    ]
-    .iter()
-    .map(|(name, value)| format!("# TYPE {name} gauge\n{name} {value}\n"))
-    .collect()
+    ];
+    let gauges = gauges.map(|(name, value)| format!("# TYPE {name} gauge\n{name} {value}\n"));
+    gauges.concat()
 }

@@ -43,7 +43,7 @@ fn header(timestamp: i64, level: u32, baker: &Identity) -> Header {
         timestamp,
         validation_pass: 4,
         operations_hash: operations_hash(&vec![Vec::new(); PASSES]),
-        fitness: Fitness::tenderbake(level, 0, 0),
+        fitness: Fitness::tenderbake(level, None, 0, 0),
         context: ContextHash([4; 32]),
         protocol_data: contents.encode(),
     }

@@ -6,6 +6,7 @@ use crate::daemon::Kind;
 use crate::octez;
 use crate::scenario::diagnostic::listed;
 use crate::scenario::model::{Action, DaemonDeclaration, ReadyWhen, Scenario, Settings, Spanned};
+use crate::scenario::source::{Source, Span};
 use crate::scenario::values::{Setting, Text};
 
 pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
@@ -30,12 +31,13 @@ pub(super) fn check(scenario: &Scenario, findings: &mut Findings<'_>) {
 fn needs(daemon: &DaemonDeclaration, findings: &mut Findings<'_>) {
     let name = &daemon.name;
     match daemon.kind {
-        Kind::Accuser if daemon.settings.accuser.node.is_none() => {
+        Kind::Accuser | Kind::Baker if daemon.settings.watched.is_none() => {
             let help = match findings.names_of(Kind::Node).next() {
                 Some(node) => format!("such as `node: {node}`"),
                 None => "declare an `octez-node`, and name it here: `node: NAME`".to_owned(),
             };
-            let error = findings.error(daemon.span, format!("the accuser `{name}` has no `node`"));
+            let what = if daemon.kind == Kind::Baker { "baker" } else { "accuser" };
+            let error = findings.error(daemon.span, format!("the {what} `{name}` has no `node`"));
             findings.report(error.help(help));
         }
         Kind::Process if daemon.settings.process.command.is_none() => {
@@ -43,15 +45,15 @@ fn needs(daemon: &DaemonDeclaration, findings: &mut Findings<'_>) {
                 findings.error(daemon.span, format!("the process `{name}` has no `command`"));
             findings.report(error.help("such as `command: [my-daemon, --port, \"${port.mine}\"]`"));
         }
-        Kind::Accuser | Kind::Node | Kind::Process => {}
+        Kind::Accuser | Kind::Baker | Kind::Node | Kind::Process => {}
     }
 }
 
 fn settings(settings: &Settings, findings: &mut Findings<'_>) {
-    if let Some(node) = &settings.accuser.node
+    if let Some(node) = &settings.watched
         && declared(&node.value, node.span, findings)
     {
-        of_kind(&node.value, node.span, Kind::Node, "an accuser", findings);
+        of_kind(&node.value, node.span, Kind::Node, "`node`", findings);
     }
     for peer in settings.node.peers.iter().flatten() {
         peer_name(peer, findings);
@@ -115,14 +117,23 @@ fn backoff(settings: &Settings, findings: &mut Findings<'_>) {
     let Some(restart) = &settings.restart else { return };
     let factor = restart.backoff.factor.as_ref().and_then(Setting::fixed);
     if factor.is_some_and(|factor| *factor < 1.0) {
-        let error =
-            findings.error(restart.span, "`factor` is less than 1: each delay would be shorter");
+        let span = word_in(&findings.source(), restart.span, "factor");
+        let error = findings.error(span, "`factor` is less than 1: each delay would be shorter");
         findings.report(error.help("such as `factor: 2`"));
     }
     let jitter = restart.backoff.jitter.as_ref().and_then(Setting::fixed);
     if jitter.is_some_and(|jitter| !(0.0..=1.0).contains(jitter)) {
-        let error = findings.error(restart.span, "`jitter` is a part of the delay, from 0 to 1");
+        let span = word_in(&findings.source(), restart.span, "jitter");
+        let error = findings.error(span, "`jitter` is a part of the delay, from 0 to 1");
         findings.report(error.help("such as `jitter: 0.1`"));
+    }
+}
+
+/// Where a word stands in a part of the file; all of that part if it does not.
+fn word_in(source: &Source, part: Span, word: &str) -> Span {
+    match source.slice(part).find(word) {
+        Some(at) => source.span(part.start + at..part.start + at + word.len()),
+        None => part,
     }
 }
 

@@ -120,7 +120,7 @@ pub(super) fn of_kind(name: &str, span: Span, kind: Kind, what: &str, findings: 
         ),
     );
     let help = match findings.names_of(kind).next() {
-        Some(_) => format!("such as {}", listed(findings.names_of(kind))),
+        Some(_) => format!("of that kind there is {}", listed(findings.names_of(kind))),
         None => format!("declare one: `{{ kind: {} }}`", kind.word()),
     };
     findings.report(error.help(help));

@@ -19,7 +19,9 @@ pub fn unseen(scenario: &Scenario, catalogue: &Catalogue) -> Vec<Diagnostic> {
             findings.look_at(&step.source);
             match &step.action {
                 Action::Expect(expects) => {
-                    expects.iter().for_each(|one| pattern(&one.pattern, catalogue, &mut findings));
+                    for one in expects {
+                        pattern(&one.pattern, catalogue, &mut findings);
+                    }
                 }
                 Action::Never(never) => {
                     pattern(&never.pattern, catalogue, &mut findings);

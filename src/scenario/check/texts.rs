@@ -207,7 +207,8 @@ impl<'s> Reads<'s> {
             self.text([&upgrade.protocol]);
         }
         self.setting(settings.accuser.preserved_levels.as_ref());
-        self.setting(settings.accuser.keep_alive.as_ref());
+        self.setting(settings.keep_alive.as_ref());
+        self.text(settings.keys.iter().flatten());
         self.text(&settings.accuser.base_dir);
         let process = &settings.process;
         self.text(process.command.iter().flatten());

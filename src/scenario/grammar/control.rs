@@ -7,7 +7,7 @@ pub(crate) static REPEAT: Table = Table {
     example: "{ times: 3, steps: [{ bake: { node: node } }] }",
     doc: "Plays steps several times; `$i` counts from 0.",
     keys: &[&[
-        required("times", Shape::Integer(0), "How many times."),
+        required("times", Shape::Integer(0), "How many times the steps are played."),
         required("steps", Shape::Steps, "What is played each time."),
     ]],
     later: &[],

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    ACCUSER, ACTIVATE, ANY_DAEMON, ATTEST, BACKOFF, BAKE, DEFAULTS, ENVELOPE, EVENT_LEVELS, EXEC,
-    EXITED, EXPECT, FOR, INJECT, INVARIANT, INVARIANT_NEVER, LIFECYCLE, NEVER, NODE, PAUSE, PEERS,
-    PREATTEST, PROCESS, REACH, READY, REPEAT, RESTART, RPC, SCENARIO, SIGNAL, STEP, Shape, Table,
-    UNTIL, UPGRADE, USE, WITH_ACCUSER, WITH_NODE, WITH_PROCESS,
+    ACCUSER, ACTIVATE, ANY_DAEMON, ATTEST, BACKOFF, BAKE, BAKER, DEFAULTS, ENVELOPE, EVENT_LEVELS,
+    EXEC, EXITED, EXPECT, FOR, INJECT, INVARIANT, INVARIANT_NEVER, LIFECYCLE, NEVER, NODE, PAUSE,
+    PEERS, PREATTEST, PROCESS, REACH, READY, REPEAT, RESTART, RPC, SCENARIO, SIGNAL, STEP, Shape,
+    Table, UNTIL, UPGRADE, USE, WITH_ACCUSER, WITH_BAKER, WITH_NODE, WITH_PROCESS,
 };
 use crate::scenario::{Overrides, ScenarioError, Source, load::load_source};
 
@@ -16,6 +16,7 @@ const PLACES: &[(&Table, &str)] = &[
     (&STEP, "steps: [@]"),
     (&NODE, "daemons: { d: @octez-node }"),
     (&ACCUSER, "daemons: { d: @octez-accuser }"),
+    (&BAKER, "daemons: { d: @octez-baker }"),
     (&PROCESS, "daemons: { d: @process }"),
     (&ANY_DAEMON, "steps: [{ start: { daemons: $d, with: @ } }]"),
     (
@@ -23,6 +24,7 @@ const PLACES: &[(&Table, &str)] = &[
         "daemons: { d: { kind: octez-node } }\nsteps: [{ start: { daemons: d, with: @ } }]",
     ),
     (&WITH_ACCUSER, "defaults: { octez-accuser: @ }"),
+    (&WITH_BAKER, "defaults: { octez-baker: @ }"),
     (&WITH_PROCESS, "defaults: { process: @ }"),
     (&DEFAULTS, "defaults: @"),
     (&RESTART, "defaults: { process: { restart: @ } }"),
@@ -60,7 +62,7 @@ pub(crate) fn all_tables() -> Vec<&'static Table> {
 
 /// The file with one key in the place, and nothing behind it.
 fn file(place: &str, key: &str) -> String {
-    for kind in ["octez-node", "octez-accuser", "process"] {
+    for kind in ["octez-node", "octez-accuser", "octez-baker", "process"] {
         let marker = format!("@{kind}");
         if place.contains(&marker) {
             let with_kind = format!("{{ kind: {kind}, {key}: }}");
@@ -92,7 +94,7 @@ fn every_key_of_every_table_is_read() {
 #[test]
 fn every_example_is_valid_where_it_stands() {
     for (table, place) in PLACES {
-        let text = ["octez-node", "octez-accuser", "process"]
+        let text = ["octez-node", "octez-accuser", "octez-baker", "process"]
             .iter()
             .fold((*place).to_owned(), |text, kind| text.replace(&format!("@{kind}"), "@"))
             .replace('@', table.example);
@@ -117,8 +119,8 @@ fn every_example_is_valid_where_it_stands() {
 #[test]
 fn no_table_is_left_out() {
     let mut reached: Vec<&'static str> =
-        vec![SCENARIO.name, STEP.name, NODE.name, ACCUSER.name, PROCESS.name];
-    let mut open: Vec<&'static Table> = vec![&SCENARIO, &STEP, &NODE, &ACCUSER, &PROCESS];
+        vec![SCENARIO.name, STEP.name, NODE.name, ACCUSER.name, BAKER.name, PROCESS.name];
+    let mut open: Vec<&'static Table> = vec![&SCENARIO, &STEP, &NODE, &ACCUSER, &BAKER, &PROCESS];
     while let Some(table) = open.pop() {
         for below in table.fields().flat_map(|field| tables(field.shape)) {
             if !reached.contains(&below.name) {

@@ -1,6 +1,6 @@
 //! Declarations of daemons.
 
-use super::{Field, Shape, Table, WHERE, optional, required};
+use super::{Field, NAMES, Shape, Table, WHERE, optional, required};
 
 const LEVELS: Shape = Shape::Word(&["debug", "info", "notice", "warning", "error", "fatal"]);
 
@@ -61,9 +61,16 @@ const ACCUSER_KEYS: &[Field] = &[
         Shape::Integer(0),
         "How many levels it remembers; 200 if not given.",
     ),
-    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back."),
+    KEEP_ALIVE,
     optional("base_dir", Shape::Text, "The base directory of its client."),
 ];
+
+const BAKER_NODE: Field = optional("node", Shape::Name, "The `octez-node` that it bakes on.");
+const KEEP_ALIVE: Field =
+    optional("keep_alive", Shape::Boolean, "It waits for a lost node to come back.");
+const KEYS: Field = optional("keys", NAMES, "For whom it bakes; all keys if not given.");
+
+const BAKER_KEYS: &[Field] = &[BINARY, BAKER_NODE, KEYS, KEEP_ALIVE];
 
 const PROCESS_KEYS: &[Field] = &[
     optional("command", Shape::AtLeast(1, &Shape::Text), "The program and its arguments."),
@@ -85,7 +92,7 @@ const LATER: &[&str] = &["host", "via", "output"];
 pub(crate) static NODE: Table = Table {
     name: "octez-node",
     example: "{ kind: octez-node }",
-    doc: "A node.",
+    doc: "An `octez-node`: keeps a chain, talks to its peers, answers RPCs.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-node"]), "What sort of daemon it is.")],
         COMMON,
@@ -97,11 +104,23 @@ pub(crate) static NODE: Table = Table {
 pub(crate) static ACCUSER: Table = Table {
     name: "octez-accuser",
     example: "{ kind: octez-accuser, node: node }",
-    doc: "An accuser.",
+    doc: "An `octez-accuser`: watches a node and denounces double baking and double voting.",
     keys: &[
         &[required("kind", Shape::Word(&["octez-accuser"]), "What sort of daemon it is.")],
         COMMON,
         ACCUSER_KEYS,
+    ],
+    later: LATER,
+};
+
+pub(crate) static BAKER: Table = Table {
+    name: "octez-baker",
+    example: "{ kind: octez-baker, node: node, keys: [bootstrap1] }",
+    doc: "A baker. Real Octez only.",
+    keys: &[
+        &[required("kind", Shape::Word(&["octez-baker"]), "What sort of daemon it is.")],
+        COMMON,
+        BAKER_KEYS,
     ],
     later: LATER,
 };
@@ -123,7 +142,7 @@ pub(crate) static ANY_DAEMON: Table = Table {
     name: "daemon",
     example: "{ env: { LANG: C } }",
     doc: "Declaration keys of any kind.",
-    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, PROCESS_KEYS],
+    keys: &[COMMON, NODE_KEYS, ACCUSER_KEYS, &[KEYS], PROCESS_KEYS],
     later: LATER,
 };
 
@@ -143,6 +162,14 @@ pub(crate) static WITH_ACCUSER: Table = Table {
     later: LATER,
 };
 
+pub(crate) static WITH_BAKER: Table = Table {
+    name: "octez-baker settings",
+    example: "{ keys: [bootstrap1] }",
+    doc: "Declaration keys of an `octez-baker`.",
+    keys: &[COMMON, BAKER_KEYS],
+    later: LATER,
+};
+
 pub(crate) static WITH_PROCESS: Table = Table {
     name: "process settings",
     example: "{ args: [-v] }",
@@ -156,17 +183,34 @@ pub(crate) static DEFAULTS: Table = Table {
     example: "{ octez-node: { private_mode: true } }",
     doc: "What every daemon of a kind has, unless it says something else.",
     keys: &[&[
-        optional("octez-node", Shape::Table(&WITH_NODE), "For every `octez-node`."),
-        optional("octez-accuser", Shape::Table(&WITH_ACCUSER), "For every `octez-accuser`."),
-        optional("process", Shape::Table(&WITH_PROCESS), "For every `process`."),
+        optional(
+            "octez-node",
+            Shape::Table(&WITH_NODE),
+            "What every `octez-node` has, unless its declaration says something else.",
+        ),
+        optional(
+            "octez-accuser",
+            Shape::Table(&WITH_ACCUSER),
+            "What every `octez-accuser` has, unless its declaration says something else.",
+        ),
+        optional(
+            "octez-baker",
+            Shape::Table(&WITH_BAKER),
+            "What every `octez-baker` has, unless its declaration says something else.",
+        ),
+        optional(
+            "process",
+            Shape::Table(&WITH_PROCESS),
+            "What every `process` has, unless its declaration says something else.",
+        ),
     ]],
-    later: &["octez-baker"],
+    later: &[],
 };
 
 pub(crate) static UPGRADE: Table = Table {
     name: "upgrade",
     example: "{ level: 8, protocol: ProtoALphaALphaALphaALphaALphaALphaALphaALphaDdp3zK }",
-    doc: "A protocol change.",
+    doc: "A change of the protocol at a level.",
     keys: &[&[
         required(
             "level",
@@ -213,7 +257,7 @@ pub(crate) static BACKOFF: Table = Table {
     example: "{ initial: 100ms, factor: 2, max: 5s }",
     doc: "How long to wait before the n-th restart in a row.",
     keys: &[&[
-        optional("initial", Shape::Duration, "Before the first."),
+        optional("initial", Shape::Duration, "The delay before the first restart."),
         optional("factor", Shape::Number, "How much longer before each next one."),
         optional("max", Shape::Duration, "Never longer than this."),
         optional("jitter", Shape::Number, "Part of it that is drawn: 0.1 spreads it over ±10 %."),

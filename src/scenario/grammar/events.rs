@@ -70,14 +70,18 @@ pub(crate) static INVARIANT: Table = Table {
     name: "invariant",
     example: "{ never: { from: node, event: validation_failure.v0 } }",
     doc: "What must not happen from the beginning to the end.",
-    keys: &[&[required("never", Shape::Table(&INVARIANT_NEVER), "No such event, ever.")]],
+    keys: &[&[required(
+        "never",
+        Shape::Table(&INVARIANT_NEVER),
+        "An event that must not come at any time, from the beginning to the end of the steps.",
+    )]],
     later: &[],
 };
 
 pub(crate) static INVARIANT_NEVER: Table = Table {
     name: "invariant never",
     example: "{ from: node, event: validation_failure.v0 }",
-    doc: "No such event, ever.",
+    doc: "An event that must not come at any time, from the beginning to the end of the steps.",
     keys: &[&[FROM, EVENT, WHERE]],
     later: &[],
 };
@@ -87,8 +91,8 @@ pub(crate) static EXITED: Table = Table {
     example: "{ daemon: accuser, code: 127 }",
     doc: "Waits for the first exit at or after the cursor, and passes it.",
     keys: &[&[
-        required("daemon", Shape::Text, "Whose exit."),
-        optional("code", Shape::Integer(0), "With this code."),
+        required("daemon", Shape::Text, "The daemon whose exit is waited for."),
+        optional("code", Shape::Integer(0), "It must have exited with this code."),
         optional(
             "signal",
             Shape::OneOf(&[Shape::Text, Shape::Integer(1)]),

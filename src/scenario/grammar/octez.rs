@@ -157,7 +157,11 @@ pub(crate) static EXEC: Table = Table {
     doc: "Runs a program of yours to its end; the payload is its standard output.",
     keys: &[&[
         required("command", Shape::AtLeast(1, &Shape::Text), "The program and its arguments."),
-        optional("stdin", Shape::Text, "What it reads."),
+        optional(
+            "stdin",
+            Shape::Text,
+            "What the program reads from its standard input; nothing if not given.",
+        ),
         optional(
             "env",
             Shape::Map(&Shape::Text),

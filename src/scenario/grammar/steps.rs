@@ -80,9 +80,9 @@ pub(crate) static STEP: Table = Table {
         optional(
             "pause",
             Shape::OneOf(&[Shape::Text, Shape::AtLeast(1, &Shape::Text), Shape::Table(&PAUSE)]),
-            "SIGSTOP.",
+            "Stops the daemon with SIGSTOP; it goes on with `resume`, or after `for`.",
         ),
-        optional("resume", TARGETS, "SIGCONT."),
+        optional("resume", TARGETS, "Lets a paused daemon go on, with SIGCONT."),
         optional(
             "signal",
             Shape::Table(&SIGNAL),
@@ -98,11 +98,19 @@ pub(crate) static STEP: Table = Table {
             Shape::OneOf(&[Shape::Table(&EXPECT), Shape::AtLeast(1, &Shape::Table(&EXPECT))]),
             "Waits for an event; a list of them: all, in any order.",
         ),
-        optional("never", Shape::Table(&NEVER), "No such event."),
+        optional(
+            "never",
+            Shape::Table(&NEVER),
+            "Fails if such an event has come, or comes before `for` is over or `until` matches.",
+        ),
         optional("mark", Shape::Text, "Names the end of every log now."),
         optional("reach", Shape::Table(&REACH), "Waits until each node's head is at least there."),
         optional("activate", Shape::Table(&ACTIVATE), "Activates a protocol; ends at level 1."),
-        optional("bake", Shape::Table(&BAKE), "Bakes blocks."),
+        optional(
+            "bake",
+            Shape::Table(&BAKE),
+            "Bakes blocks on a node; ends when each is applied and, without `parent`, is the head.",
+        ),
         optional("attest", Shape::Table(&ATTEST), "Injects an attestation, true or false."),
         optional("preattest", Shape::Table(&PREATTEST), "Injects a preattestation, true or false."),
         optional("inject", Shape::Table(&INJECT), "Injects an operation as it is."),

@@ -31,8 +31,14 @@ pub struct Settings {
     pub knows: Option<Vec<Spanned<String>>>,
     /// Octez kinds: the program, instead of this run's.
     pub binary: Option<Text>,
+    /// Accusers and bakers: the node they talk to.
+    pub watched: Option<Spanned<String>>,
+    /// Accusers and bakers: whether they wait for a node that is away.
+    pub keep_alive: Option<Setting<bool>>,
     pub node: NodeSettings,
     pub accuser: AccuserSettings,
+    /// An `octez-baker`: for whom it bakes.
+    pub keys: Option<Vec<Text>>,
     pub process: ProcessSettings,
 }
 
@@ -60,9 +66,7 @@ pub struct UpgradeSetting {
 /// What only an `octez-accuser` has.
 #[derive(Clone, Debug, Default)]
 pub struct AccuserSettings {
-    pub node: Option<Spanned<String>>,
     pub preserved_levels: Option<Setting<u64>>,
-    pub keep_alive: Option<Setting<bool>>,
     pub base_dir: Option<Text>,
 }
 
@@ -142,8 +146,11 @@ impl Settings {
             grace: self.grace.or_else(|| other.grace.clone()),
             knows: self.knows.or_else(|| other.knows.clone()),
             binary: self.binary.or_else(|| other.binary.clone()),
+            watched: self.watched.or_else(|| other.watched.clone()),
+            keep_alive: self.keep_alive.or_else(|| other.keep_alive.clone()),
             node: self.node.or(&other.node),
             accuser: self.accuser.or(&other.accuser),
+            keys: self.keys.or_else(|| other.keys.clone()),
             process: self.process.or(&other.process),
         }
     }
@@ -169,9 +176,7 @@ impl NodeSettings {
 impl AccuserSettings {
     fn or(self, other: &Self) -> Self {
         Self {
-            node: self.node.or_else(|| other.node.clone()),
             preserved_levels: self.preserved_levels.or_else(|| other.preserved_levels.clone()),
-            keep_alive: self.keep_alive.or_else(|| other.keep_alive.clone()),
             base_dir: self.base_dir.or_else(|| other.base_dir.clone()),
         }
     }

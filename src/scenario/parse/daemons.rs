@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::Reader;
-use super::fields::{Slot, not_supported};
+use super::fields::Slot;
 use super::lifecycle::settings_of;
 use crate::daemon::{DaemonName, Kind};
 use crate::scenario::diagnostic::{listed, suggestion};
-use crate::scenario::grammar::{ACCUSER, DEFAULTS, NODE, PROCESS, Shape, Table};
+use crate::scenario::grammar::{ACCUSER, BAKER, DEFAULTS, NODE, PROCESS, Shape, Table};
 use crate::scenario::model::{DaemonDeclaration, Settings};
 use crate::scenario::yaml::{Content, Entry, Node, shortened};
 
-const KINDS: [Kind; 3] = [Kind::Node, Kind::Accuser, Kind::Process];
-
-/// Kinds of the format that this version does not have yet.
-const LATER: [&str; 1] = ["octez-baker"];
+const KINDS: [Kind; 4] = [Kind::Node, Kind::Accuser, Kind::Baker, Kind::Process];
 
 /// By the word of the kind.
 pub(super) type Defaults = BTreeMap<&'static str, Settings>;
@@ -103,13 +100,8 @@ impl Reader {
         let word = scalar.text.as_str();
         let kind = KINDS.into_iter().find(|kind| kind.word() == word);
         if kind.is_none() {
-            let error = if LATER.contains(&word) {
-                self.error(node.span, not_supported(word))
-            } else {
-                self.error(node.span, format!("there is no kind `{}`", shortened(word)))
-                    .help(suggestion(word, KINDS.map(Kind::word)))
-            };
-            self.report(error);
+            let error = self.error(node.span, format!("there is no kind `{}`", shortened(word)));
+            self.report(error.help(suggestion(word, KINDS.map(Kind::word))));
         }
         kind
     }
@@ -119,6 +111,7 @@ fn table_of(kind: Kind) -> &'static Table {
     match kind {
         Kind::Node => &NODE,
         Kind::Accuser => &ACCUSER,
+        Kind::Baker => &BAKER,
         Kind::Process => &PROCESS,
     }
 }

@@ -5,7 +5,8 @@ use super::fields::Slot;
 use crate::daemon::Kind;
 use crate::scenario::diagnostic::listed;
 use crate::scenario::grammar::{
-    ANY_DAEMON, EXITED, LIFECYCLE, PAUSE, SIGNAL, Table, WITH_ACCUSER, WITH_NODE, WITH_PROCESS,
+    ANY_DAEMON, EXITED, LIFECYCLE, PAUSE, SIGNAL, Table, WITH_ACCUSER, WITH_BAKER, WITH_NODE,
+    WITH_PROCESS,
 };
 use crate::scenario::model::{Act, Action, ExitWanted, Exited, Lifecycle, Settings};
 use crate::scenario::source::Span;
@@ -85,7 +86,8 @@ impl Reader {
                         listed(present.iter().map(|(name, _)| *name))
                     ),
                 )
-                .also(*first, "given already");
+                .also(*first, "given already")
+                .help("keep the one that is meant");
             self.report(error);
         }
     }
@@ -95,6 +97,7 @@ pub(super) fn settings_of(kind: Option<Kind>) -> &'static Table {
     match kind {
         Some(Kind::Node) => &WITH_NODE,
         Some(Kind::Accuser) => &WITH_ACCUSER,
+        Some(Kind::Baker) => &WITH_BAKER,
         Some(Kind::Process) => &WITH_PROCESS,
         None => &ANY_DAEMON,
     }

@@ -194,9 +194,13 @@ impl Reader {
         };
         let fitting = (number >= least).then(|| T::try_from(number).ok()).flatten();
         if fitting.is_none() {
+            let bounds = [i64::from(u32::MAX), i64::from(i32::MAX), i64::from(u16::MAX)];
+            let greatest = bounds.into_iter().find(|bound| T::try_from(*bound).is_ok());
+            let too_great = greatest.filter(|greatest| number > *greatest);
+            let bound = too_great.map_or_else(String::new, |most| format!(" and at most {most}"));
             let error = self
                 .error(slot.node.span, format!("`{}` cannot be {number}", slot.name))
-                .help(format!("it takes {}", slot.shape.expected()));
+                .help(format!("it takes {}{bound}", slot.shape.expected()));
             self.report(error);
         }
         fitting

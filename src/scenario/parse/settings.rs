@@ -30,8 +30,11 @@ impl Reader {
             grace: fields.get("grace").and_then(|slot| self.duration(slot)),
             knows: fields.get("knows").and_then(|slot| self.names(slot)),
             binary: fields.get("binary").and_then(|slot| self.text(slot)),
+            watched: fields.get("node").and_then(|slot| self.name(slot)),
+            keep_alive: fields.get("keep_alive").and_then(|slot| self.boolean(slot)),
             node: self.node_settings(fields),
             accuser: self.accuser_settings(fields),
+            keys: fields.get("keys").and_then(|slot| self.texts(slot)),
             process: self.process_settings(fields),
         }
     }
@@ -67,9 +70,7 @@ impl Reader {
 
     fn accuser_settings(&mut self, fields: &Fields<'_>) -> AccuserSettings {
         AccuserSettings {
-            node: fields.get("node").and_then(|slot| self.name(slot)),
             preserved_levels: fields.get("preserved_levels").and_then(|slot| self.integer(slot)),
-            keep_alive: fields.get("keep_alive").and_then(|slot| self.boolean(slot)),
             base_dir: fields.get("base_dir").and_then(|slot| self.text(slot)),
         }
     }

@@ -118,7 +118,7 @@ steps:
     // A key replaces a key, whole.
     assert_eq!(keys(&n1.settings), ["C"]);
     assert_eq!(keys(&n2.settings), ["A", "B"]);
-    assert_eq!(a.settings.accuser.node.as_ref().map(|node| node.value.as_str()), Some("n1"));
+    assert_eq!(a.settings.watched.as_ref().map(|node| node.value.as_str()), Some("n1"));
 }
 
 #[test]

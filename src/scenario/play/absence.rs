@@ -72,13 +72,15 @@ impl Branch {
         let end = self.pattern(stage, &until.pattern, None)?;
         let within = stage.within(until.within.as_ref(), &self.scope)?;
         stage.note_wait(id, |path| end.note(path, false));
+        let awaited = end.wait(stage, within);
+        stage.track.awaits(id, awaited.id());
         let ended = tokio::select! {
             biased;
             event = occurrence(stage, pattern, within) => match end.look_back(stage, within).await {
                 Ok(end) if end.seq < event.seq => end,
                 _ => return Err(unexpected(pattern, &event)),
             },
-            ended = end.wait(stage, within) => ended.map_err(Trouble::from)?,
+            ended = awaited => ended.map_err(Trouble::from)?,
         };
         match pattern.look_back(stage, within).await {
             Ok(event) if event.seq < ended.seq => return Err(unexpected(pattern, &event)),

@@ -112,7 +112,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         match &step.action {
             Action::Lifecycle(lifecycle) => {
-                self.lifecycle(stage, lifecycle, &Place::of(step, &stage.scenario)).await
+                self.lifecycle(stage, lifecycle, &Place::of(step, &stage.scenario), id).await
             }
             Action::Signal { daemon, signal } => {
                 self.signal(stage, daemon, signal, &Place::of(step, &stage.scenario)).await

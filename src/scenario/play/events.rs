@@ -137,7 +137,9 @@ impl Branch {
             };
             let waiters = patterns.iter().map(|pattern| {
                 stage.note_wait(id, |path| pattern.note(path, false));
-                pattern.wait(stage, within)
+                let waiter = pattern.wait(stage, within);
+                stage.track.awaits(id, waiter.id());
+                waiter
             });
             let waiters: Vec<Waiting> = waiters.collect();
             waits.push(Box::pin(all_of(waiters)));

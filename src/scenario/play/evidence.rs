@@ -10,8 +10,8 @@ use crate::harness::Surveyed;
 use crate::host::pressure::pressure;
 use crate::predicate::{Clause, Truth};
 use crate::scenario::result::{
-    ClauseTruth, ClauseValue, DaemonState, Failure, HostPressure, Nearest, PassedOver, Searched,
-    SeenName,
+    ClauseTruth, ClauseValue, DaemonState, Failure, FailureKind, HostPressure, Nearest, PassedOver,
+    Searched, SeenName,
 };
 
 /// So many names that were seen are named.
@@ -110,7 +110,23 @@ pub(super) fn explained(stage: &Stage<'_>, mut trouble: Trouble, survey: &Survey
         trouble.failure.daemon_state = state_of(stage, survey, daemon);
     }
     trouble.failure.others = others(stage, survey, trouble.daemon.as_ref());
+    without_its_node(&mut trouble.failure);
     trouble
+}
+
+/// An accuser whose node is not there sees nothing, however long it is waited for.
+fn without_its_node(failure: &mut Failure) {
+    let is_wait = matches!(failure.kind, FailureKind::TimedOut | FailureKind::Timeout);
+    let node = failure.others.iter().find(|other| other.role.is_some());
+    let Some(node) = node.filter(|_| is_wait && failure.wanted.is_some()) else { return };
+    let how = match node.state.as_str() {
+        "never-run" => "has not been run",
+        "paused" => "is paused",
+        _ if !node.alive => "is dead",
+        _ => return,
+    };
+    let role = node.role.as_deref().unwrap_or_default();
+    failure.message = format!("{}; `{}`, {role}, {how}", failure.message, node.name);
 }
 
 /// The harness counts its time from a little later than the play.
@@ -124,7 +140,11 @@ fn on_the_clock_of(stage: &Stage<'_>, survey: &Surveyed, failure: &mut Failure) 
     }
 }
 
-fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<DaemonState> {
+pub(super) fn state_of(
+    stage: &Stage<'_>,
+    survey: &Surveyed,
+    name: &DaemonName,
+) -> Option<DaemonState> {
     stage.roster.declaration(name)?;
     let handle = stage.roster.handle(name);
     let status = handle.as_ref().map(|handle| handle.status());
@@ -158,7 +178,7 @@ fn state_of(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> Option<D
 }
 
 /// What a daemon is doing, in a word.
-pub(super) fn word(state: &State) -> &'static str {
+fn word(state: &State) -> &'static str {
     match state {
         State::NeverRun => "never-run",
         State::Preparing { .. } => "preparing",
@@ -194,7 +214,7 @@ fn others(stage: &Stage<'_>, survey: &Surveyed, blamed: Option<&DaemonName>) -> 
 /// The node that an accuser watches.
 fn node_of(stage: &Stage<'_>, name: &DaemonName) -> Option<String> {
     let declaration = stage.roster.declaration(name)?;
-    let node = declaration.settings.accuser.node?;
+    let node = declaration.settings.watched?;
     (declaration.kind == Kind::Accuser).then_some(node.value)
 }
 

@@ -41,6 +41,7 @@ struct Deed<'d> {
     spec: Option<crate::daemon::DaemonSpec>,
     last_death: Option<Seq>,
     by: By,
+    step: StepId,
     stage: &'d Stage<'d>,
 }
 
@@ -50,6 +51,7 @@ impl Branch {
         stage: &Stage<'_>,
         step: &Lifecycle,
         place: &Place,
+        id: StepId,
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let lasting = step.lasting.as_ref();
@@ -81,6 +83,7 @@ impl Branch {
                 lasting,
                 spec,
                 by: place.by(),
+                step: id,
                 stage,
             };
             deeds.push(Box::pin(deed.carry_out()));
@@ -139,7 +142,9 @@ impl Branch {
             count: 1,
             never: false,
         });
-        let exit = stage.wait(&self.now, wanted, within).await.map_err(|unmet| {
+        let waiting = stage.wait(&self.now, wanted, within);
+        stage.track.awaits(id, waiting.id());
+        let exit = waiting.await.map_err(|unmet| {
             let mut trouble = Trouble::from(unmet);
             if trouble.failure.kind == FailureKind::TimedOut {
                 trouble.failure.message = format!("{name} did not end within {within:?}");
@@ -267,8 +272,9 @@ impl Deed<'_> {
 
     async fn ready_from(&self, from: Seq) -> Result<(), Trouble> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let waited = self.stage.wait(&Frame::default(), readiness(&self.name, from), left).await;
-        waited.map(drop).map_err(|unmet| not_ready(unmet, &self.name, self.within))
+        let waiting = self.stage.wait(&Frame::default(), readiness(&self.name, from), left);
+        self.stage.track.awaits(self.step, waiting.id());
+        waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &self.name, self.within))
     }
 
     async fn terminate(&self) -> Result<Moved, Trouble> {

@@ -245,6 +245,11 @@ fn settled(
         let is_over = recorded.kind == FailureKind::Timeout && is_as_before;
         return if is_over { carried_over(recorded, false) } else { trouble };
     }
+    if recorded.kind == FailureKind::Timeout && stage.scenario.timeout != past.timeout {
+        return Trouble::undecided(
+            "the limit of the scenario had ended it, which is another one now",
+        );
+    }
     if trouble.failure.kind != recorded.kind {
         return carried_over(recorded, trouble.is_error);
     }

@@ -13,7 +13,7 @@ use super::trouble::{Trouble, used_sources};
 use super::world::World;
 use super::{Ended, evidence, judgement};
 use crate::record::{RecordedRun, RunDir};
-use crate::scenario::job::{Canceller, Job, Listener, OctezSource, Progress};
+use crate::scenario::job::{Canceller, Inquirer, Job, Listener, OctezSource, Progress};
 use crate::scenario::load::load_kept;
 use crate::scenario::model::Scenario;
 use crate::scenario::recheck::{JudgedStep, Recheck, RecheckError, Verdict};
@@ -134,6 +134,7 @@ impl Listener for Nobody {
 
 fn judged(dir: &RunDir, past: &Past, scenario: Scenario) -> (ScenarioResult, Vec<JudgedStep>) {
     let (_canceller, cancellation) = Canceller::new();
+    let (_inquirer, inquiries) = Inquirer::new();
     let job = Job {
         file: scenario.source.path().to_owned(),
         repetition: 0,
@@ -146,6 +147,7 @@ fn judged(dir: &RunDir, past: &Past, scenario: Scenario) -> (ScenarioResult, Vec
         octez: OctezSource::Sandbox,
         run_dir: dir.root().to_owned(),
         live: false,
+        inquiries,
         cancellation,
     };
     let mut result = past.blank_result(&scenario.name, &job.file);

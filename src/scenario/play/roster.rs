@@ -158,6 +158,14 @@ impl Branch {
             return Ok(handle);
         }
         let declared = stage.roster.declaration(name);
+        if declared.as_ref().is_some_and(|daemon| daemon.kind == Kind::Baker)
+            && !stage.live()?.is_octez_real()
+        {
+            let message = format!(
+                "{name} is an `octez-baker`, which the sandbox does not have: play it with `--octez`, or `bake`"
+            );
+            return Err(Trouble::environment(message).of(name));
+        }
         if let Some(daemon) = declared.filter(|daemon| daemon.settings.binary.is_none())
             && daemon.kind != Kind::Process
         {

@@ -15,7 +15,7 @@ use crate::daemon::{
     RestartPolicy,
 };
 use crate::event::Envelope;
-use crate::octez::{AccuserOptions, NodeOptions, NodePorts, Upgrade};
+use crate::octez::{AccuserOptions, BakerOptions, NodeOptions, NodePorts, Upgrade};
 use crate::scenario::model::{
     DaemonDeclaration, EventsFrom, ProcessSettings, ReadyWhen, RestartSettings, Settings,
     UpgradeSetting,
@@ -99,6 +99,7 @@ impl Branch {
         let mut prepared = match declaration.kind {
             Kind::Node => resolver.node(name, settings)?,
             Kind::Accuser => Prepared::Other(resolver.accuser(name, settings)?),
+            Kind::Baker => Prepared::Other(resolver.baker(name, settings)?),
             Kind::Process => Prepared::Other(resolver.process(name, settings)?),
         };
         let (Prepared::Node(_, spec) | Prepared::Other(spec)) = &mut prepared;
@@ -156,22 +157,49 @@ impl Resolver<'_, '_> {
 
     fn accuser(&self, name: &DaemonName, settings: &Settings) -> Result<DaemonSpec, Trouble> {
         let own = &settings.accuser;
-        let Some(node) = &own.node else {
-            let message = format!("{name} has no `node` to watch");
-            return Err(Trouble::new(FailureKind::Spawn, message).of(name));
-        };
-        let port = self.stage.live()?.port(&format!("{}.rpc", node.value));
-        let port = port.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
+        let (_, endpoint) = self.watched(name, settings)?;
         let base_dir = match &own.base_dir {
             Some(path) => self.path(path)?,
             None => self.stage.live()?.directory(name.as_str())?,
         };
-        let mut options = AccuserOptions::new(format!("http://127.0.0.1:{port}"), base_dir);
+        let mut options = AccuserOptions::new(endpoint, base_dir);
         options.binary = self.binary(settings)?;
         options.preserved_levels = self.number(own.preserved_levels.as_ref())?;
-        options.keep_alive = self.setting(own.keep_alive.as_ref())?.unwrap_or(false);
+        options.keep_alive = self.setting(settings.keep_alive.as_ref())?.unwrap_or(false);
         options.events = settings.events.clone().unwrap_or_default();
         options.args = self.texts(settings.args.as_ref())?;
+        Ok(options.spec(name.clone()))
+    }
+
+    /// The node that an accuser or a baker talks to, and where.
+    fn watched<'a>(
+        &self,
+        name: &DaemonName,
+        settings: &'a Settings,
+    ) -> Result<(&'a str, String), Trouble> {
+        let Some(node) = &settings.watched else {
+            let message = format!("{name} has no `node`");
+            return Err(Trouble::new(FailureKind::Spawn, message).of(name));
+        };
+        let port = self.stage.live()?.port(&format!("{}.rpc", node.value));
+        let port = port.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
+        Ok((&node.value, format!("http://127.0.0.1:{port}")))
+    }
+
+    /// It has the keys of its node's client.
+    fn baker(&self, name: &DaemonName, settings: &Settings) -> Result<DaemonSpec, Trouble> {
+        let harness = self.stage.live()?;
+        let (node, endpoint) = self.watched(name, settings)?;
+        let options = BakerOptions {
+            binary: self.binary(settings)?,
+            endpoint,
+            node_data_dir: harness.directory(node)?,
+            base_dir: harness.client_directory(node)?,
+            keys: self.texts(settings.keys.as_ref())?,
+            keep_alive: self.setting(settings.keep_alive.as_ref())?.unwrap_or(false),
+            events: settings.events.clone().unwrap_or_default(),
+            args: self.texts(settings.args.as_ref())?,
+        };
         Ok(options.spec(name.clone()))
     }
 

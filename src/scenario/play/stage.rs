@@ -46,6 +46,8 @@ pub(super) struct Stage<'a> {
     answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
     /// The last step that was to end each incarnation.
     enders: RefCell<HashMap<(DaemonName, Incarnation), By>>,
+    /// The scenario's time is over, and its waits were ended with it.
+    pub(super) is_over: Cell<bool>,
 }
 
 impl<'a> Stage<'a> {
@@ -74,6 +76,7 @@ impl<'a> Stage<'a> {
             resolved: RefCell::default(),
             answered: RefCell::default(),
             enders: RefCell::default(),
+            is_over: Cell::default(),
         }
     }
 
@@ -185,17 +188,15 @@ impl<'a> Stage<'a> {
 
     /// A limit on all steps is over; names what was going on.
     pub(super) fn out_of_time(&self, what: &str, limit: Duration) -> Trouble {
-        let running = self.track.running();
+        let running = self.track.running().pop();
         let doing =
-            running.map_or_else(String::new, |(path, text)| format!(", during {path} ({text})"));
+            running.as_ref().map_or_else(String::new, |step| format!(", during {}", step.path));
         let message = format!("{what} took longer than {limit:?}{doing}");
         let mut trouble = Trouble::new(FailureKind::Timeout, message);
-        if let Some((line, column)) = self.track.running_place() {
-            (trouble.failure.line, trouble.failure.column) = (line, column);
-        }
-        if let Some((path, _)) = self.track.running() {
-            self.track.fail_running(&path);
-            trouble.failure.step = path;
+        if let Some(step) = running {
+            (trouble.failure.line, trouble.failure.column) = (step.line, step.column);
+            self.track.fail_running(&step.path);
+            trouble.failure.step = step.path;
         }
         trouble
     }

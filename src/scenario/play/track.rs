@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::event::Event;
+use crate::event::waiters::WaiterId;
 use crate::scenario::model::Step;
 use crate::scenario::result::{Match, StepOutcome, StepResult};
 
@@ -26,6 +27,7 @@ struct Entry {
     running: bool,
     /// It holds other steps, which say more than it does.
     is_block: bool,
+    waits: Vec<WaiterId>,
     /// In a record: when it began, and how long it took.
     played: Option<(f64, f64)>,
 }
@@ -38,6 +40,18 @@ impl Entry {
         }
         result
     }
+}
+
+/// A step that is going on.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    pub(super) path: String,
+    pub(super) text: String,
+    pub(super) line: u32,
+    pub(super) column: u32,
+    pub(super) since: Instant,
+    /// The waits that it has begun, also those that are over.
+    pub(super) waits: Vec<WaiterId>,
 }
 
 /// A step that has begun.
@@ -59,7 +73,9 @@ impl Track {
         let started_s = self.began.elapsed().as_secs_f64();
         let result = StepResult { started_s, ..skipped(step) };
         let is_block = !step.action.blocks().is_empty();
-        let entry = Entry { result, since: Instant::now(), running: true, is_block, played: None };
+        let (waits, played) = (Vec::new(), None);
+        let since = Instant::now();
+        let entry = Entry { result, since, running: true, is_block, waits, played };
         let mut newest = self.newest.borrow_mut();
         // A long loop: the newest round replaces the one before it.
         if steps.len() >= LIMIT
@@ -84,6 +100,13 @@ impl Track {
             entry.running = false;
             entry.result.outcome = outcome;
             entry.result.duration_s = entry.since.elapsed().as_secs_f64();
+        }
+    }
+
+    /// The step has begun a wait; of a record there is none.
+    pub(super) fn awaits(&self, id: StepId, wait: Option<WaiterId>) {
+        if let Some(entry) = self.steps.borrow_mut().get_mut(id.0) {
+            entry.waits.extend(wait);
         }
     }
 
@@ -151,19 +174,19 @@ impl Track {
         }
     }
 
-    fn newest_running<T>(&self, of: impl Fn(&StepResult) -> T) -> Option<T> {
+    /// The steps that are going on, oldest first, without those that only hold others.
+    pub(super) fn running(&self) -> Vec<Running> {
         let steps = self.steps.borrow();
-        let running = steps.iter().rev().find(|entry| entry.running && !entry.is_block);
-        running.map(|entry| of(&entry.result))
-    }
-
-    /// The step that is going on: its path and text.
-    pub(super) fn running(&self) -> Option<(String, String)> {
-        self.newest_running(|step| (step.path.clone(), step.text.clone()))
-    }
-
-    pub(super) fn running_place(&self) -> Option<(u32, u32)> {
-        self.newest_running(|step| (step.line, step.column))
+        let running = steps.iter().filter(|entry| entry.running && !entry.is_block);
+        let step = |entry: &Entry| Running {
+            path: entry.result.path.clone(),
+            text: entry.result.text.clone(),
+            line: entry.result.line,
+            column: entry.result.column,
+            since: entry.since,
+            waits: entry.waits.clone(),
+        };
+        running.map(step).collect()
     }
 
     /// All steps in the order in which they began, those that never did where they stand in the file.

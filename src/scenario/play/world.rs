@@ -13,6 +13,7 @@ use super::stage::Stage;
 use super::trouble::Trouble;
 use crate::daemon::DaemonName;
 use crate::daemon::lifecycle::State;
+use crate::event::waiters::WaiterId;
 use crate::event::{Event, Seq};
 use crate::harness::{Harness, IncarnationStatus, Surveyed, WaitError, Waiter, Wanted};
 use crate::record::{Phase, What};
@@ -84,6 +85,15 @@ impl From<Unmet> for Trouble {
 pub(super) enum Waiting {
     Live(Box<Waiter>),
     Answered(Option<Result<Event, Unmet>>),
+}
+
+impl Waiting {
+    pub(super) fn id(&self) -> Option<WaiterId> {
+        match self {
+            Self::Live(waiter) => Some(waiter.id()),
+            Self::Answered(_) => None,
+        }
+    }
 }
 
 impl Future for Waiting {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::table::Table;
 use crate::http::{get, request};
 use crate::relay::{Meddler, Relay};
-use crate::support::{Daemon, Node, World, hash_in};
+use crate::support::{ALPHA, Daemon, NAME, Node, World, hash_in};
 
 const ALL: &str = "?advertise-levels=true&section-prefix=:debug";
 
@@ -46,6 +46,7 @@ fn every_line_is_as_octez_writes_it_and_every_event_claimed_is_emitted() {
     start_and_fork(&world, &mut lines);
     meet(&world, &mut lines);
     denounce(&world, &mut lines);
+    change_the_protocol(&world, &mut lines);
     lose_the_node(&world, &mut lines);
     meddle(&world, &mut lines);
     assert_eq!(lines.table.unseen(&lines.seen), Vec::<String>::new());
@@ -150,6 +151,24 @@ fn denounce(world: &World, lines: &mut Lines) {
     accuser.wait_for("consensus_operation_too_far_in_future.v0", |_| true);
     node.client("attest for bootstrap1 --force --level 4 --round 3");
     accuser.wait_for("consensus_operation_too_old.v0", |_| true);
+    lines.end("accuser", accuser);
+    lines.end("node", running);
+}
+
+/// A protocol change that an accuser crosses, up to the end of its old agent.
+fn change_the_protocol(world: &World, lines: &mut Lines) {
+    let node = world.node("changed");
+    node.upgrade(2, ALPHA);
+    let running = node.run_with(ALL);
+    node.activate();
+    let accuser = accuser(world, &node.endpoint(), &[]);
+    accuser.wait_for("daemon_start.v0", |value| value == NAME);
+    node.bake("bootstrap1");
+    accuser.wait_for("daemon_start.v0", |value| value == "alpha");
+    for _ in 3..=5 {
+        node.bake("bootstrap1");
+    }
+    accuser.wait_for("stopping_agent.v0", |_| true);
     lines.end("accuser", accuser);
     lines.end("node", running);
 }

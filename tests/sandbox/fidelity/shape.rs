@@ -11,13 +11,20 @@ pub enum Shape {
     Named(String),
     /// This very string.
     Word(String),
-    /// These fields, all of them, in this order.
-    Fields(Vec<(String, Shape)>),
+    /// These fields, in this order, and no others unless it goes on.
+    Fields(Vec<(String, Shape)>, GoesOn),
     /// These items.
     Items(Vec<Shape>),
     /// Any number of these.
     Many(Box<Shape>),
     Either(Vec<Shape>),
+}
+
+/// Whether there may be more fields, after those that are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoesOn {
+    Yes,
+    No,
 }
 
 /// The types that a table defines for itself.
@@ -39,11 +46,12 @@ impl Shape {
                 None => (!is_of(name, value)).then(|| format!(" is no {name}: {value}")),
             },
             Self::Word(word) => (value != word).then(|| format!(" is not '{word}': {value}")),
-            Self::Fields(wanted) => {
+            Self::Fields(wanted, goes_on) => {
                 let Value::Object(fields) = value else {
                     return Some(format!(" is no object: {value}"));
                 };
-                if !fields.keys().eq(wanted.iter().map(|(name, _)| name)) {
+                let compared = if *goes_on == GoesOn::Yes { wanted.len() } else { usize::MAX };
+                if !fields.keys().take(compared).eq(wanted.iter().map(|(name, _)| name)) {
                     return Some(format!(" has other fields: {value}"));
                 }
                 wanted.iter().find_map(|(name, shape)| {
@@ -86,14 +94,22 @@ fn single(rest: &mut &str) -> Shape {
     if eat(rest, '{') {
         let mut fields = Vec::new();
         while !eat(rest, '}') {
+            if eat(rest, '.') {
+                assert_eq!(&rest[..2], ".}", "it goes on, and does not end");
+                *rest = &rest[2..];
+                return Shape::Fields(fields, GoesOn::Yes);
+            }
             let field = name(rest);
             assert!(eat(rest, ':'), "no colon before {rest:?}");
             fields.push((field, alternatives(rest)));
             eat(rest, ',');
         }
-        return Shape::Fields(fields);
+        return Shape::Fields(fields, GoesOn::No);
     }
     if eat(rest, '[') {
+        if eat(rest, ']') {
+            return Shape::Items(Vec::new());
+        }
         let mut items = vec![alternatives(rest)];
         let many = eat(rest, '*');
         while eat(rest, ',') {
@@ -133,6 +149,8 @@ fn is_of(name: &str, value: &Value) -> bool {
         "context" => hash("Co", 52),
         "operations" => hash("LLo", 53),
         "payload" => hash("vh", 52),
+        "key" => ["tz1", "tz2", "tz3", "tz4"].iter().any(|prefix| hash(prefix, 36)),
+        "signature" => hash("sig", 96),
         "hex" => text.is_some_and(is_hex),
         "evidence" => text.is_some_and(|text| is_hex(text) && text.ends_with(&"00".repeat(64))),
         "int" => value.is_i64() || value.is_u64(),
@@ -186,6 +204,15 @@ fn a_payload_that_differs_in_any_part_is_told_by_its_path() {
         let misfit = fits(json).unwrap_or_else(|| panic!("{json} fits"));
         assert!(misfit.contains(told), "{json}: {misfit}");
     }
+}
+
+#[test]
+fn an_open_object_may_have_more_fields_at_its_end_only() {
+    let open = Shape::parse("{a:int,..}");
+    let misfit = |value| open.misfit(&value, &Types::new());
+    assert_eq!(misfit(serde_json::json!({"a": 1, "b": 2})), None);
+    assert!(misfit(serde_json::json!({"b": 2, "a": 1})).is_some());
+    assert!(misfit(serde_json::json!({})).is_some());
 }
 
 #[test]

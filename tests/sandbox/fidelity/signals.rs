@@ -107,6 +107,20 @@ fn each_signal_ends_a_node_as_it_ends_octezs() {
     }
 }
 
+#[test]
+fn a_program_that_is_found_in_path_tells_its_whole_path() {
+    let world = World::new();
+    let mut node = std::process::Command::new("octez-node");
+    node.args(world.node("node").run_command().get_args());
+    node.env("PATH", world.path("bin"));
+    let mut node = Daemon::spawn(&world, "node", node, "");
+    node.wait_for("node_is_ready.v0", |_| true);
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.exited().code(), Some(127));
+    let exe = world.path("bin").join("octez-node");
+    node.stderr.wait_for(&format!("({}) TERM: triggering shutdown.", exe.display()));
+}
+
 /// Without descriptors not even the event loop can begin: an exception that nobody catches.
 #[test]
 fn what_goes_wrong_before_anything_else_is_126() {

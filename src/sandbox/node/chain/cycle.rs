@@ -5,12 +5,16 @@ use serde_json::{Map, Value};
 /// How long Octez's sandbox parameters make a cycle, and a voting period in cycles.
 const BLOCKS_PER_CYCLE: u32 = 8;
 const CYCLES_PER_VOTING_PERIOD: u32 = 2;
+/// How many whole cycles lie between a change of rights and the cycle that it counts in.
+const CONSENSUS_RIGHTS_DELAY: u32 = 2;
 
 /// The lengths of one chain. The first block of all, at level 1, begins cycle 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cycles {
     pub blocks_per_cycle: u32,
-    pub cycles_per_voting_period: u32,
+    /// In cycles.
+    pub voting_period: u32,
+    pub consensus_rights_delay: u32,
 }
 
 impl Cycles {
@@ -22,7 +26,8 @@ impl Cycles {
         };
         Self {
             blocks_per_cycle: length("blocks_per_cycle", BLOCKS_PER_CYCLE),
-            cycles_per_voting_period: length("cycles_per_voting_period", CYCLES_PER_VOTING_PERIOD),
+            voting_period: length("cycles_per_voting_period", CYCLES_PER_VOTING_PERIOD),
+            consensus_rights_delay: length("consensus_rights_delay", CONSENSUS_RIGHTS_DELAY),
         }
     }
 
@@ -37,7 +42,7 @@ impl Cycles {
     }
 
     pub fn blocks_per_voting_period(self) -> u32 {
-        self.blocks_per_cycle.saturating_mul(self.cycles_per_voting_period)
+        self.blocks_per_cycle.saturating_mul(self.voting_period)
     }
 }
 

@@ -158,7 +158,8 @@ mod tests {
     use super::*;
     use crate::sandbox::operation::VoteKind;
 
-    const CYCLES: Cycles = Cycles { blocks_per_cycle: 8, cycles_per_voting_period: 2 };
+    const CYCLES: Cycles =
+        Cycles { blocks_per_cycle: 8, voting_period: 2, consensus_rights_delay: 2 };
 
     fn denunciation(
         delegate: usize,

@@ -77,7 +77,7 @@ impl Forge {
             timestamp: on.header.timestamp + 1 + self.delay,
             validation_pass: 4,
             operations_hash,
-            fitness: Fitness::tenderbake(on.level() + 1, on.header.round(), round),
+            fitness: Fitness::tenderbake(on.level() + 1, None, on.header.round(), round),
             context: context_after(&on.header.context, &operations_hash),
             protocol_data: contents.encode(),
         };
@@ -219,7 +219,7 @@ fn forged_blocks_are_refused_with_their_reason() {
         (forged(&|header| header.level = 9), "level is 9, but 3 was expected"),
         (forged(&|header| header.proto = 2), "proto is 2"),
         (forged(&|header| header.timestamp = 0), "timestamp is 0"),
-        (forged(&|header| header.fitness = Fitness::tenderbake(4, 0, 0)), "fitness is"),
+        (forged(&|header| header.fitness = Fitness::tenderbake(4, None, 0, 0)), "fitness is"),
         (forged(&|header| header.context = ContextHash([9; 32])), "context is"),
         (forged(&|header| header.predecessor = BlockHash([9; 32])), "is unknown"),
         (
@@ -321,4 +321,41 @@ fn a_protocol_change_renumbers_the_migration_block_and_no_other() {
     }
     assert_eq!(other.head().next_protocol, alpha);
     assert_eq!(other.head().hash, after.hash);
+}
+
+#[test]
+fn a_block_shows_no_preattestations_but_those_of_its_own_payload_at_an_earlier_round() {
+    use crate::sandbox::operation::Vote;
+    let forge = Forge::default();
+    let mut chain = Chain::sandbox();
+    forge.chain(&mut chain, &[&DELEGATES[0]]);
+    let head = Arc::clone(chain.head());
+    let first = forge.bake(&head, &DELEGATES[0], Vec::new());
+    let proposed = BlockContents::decode(&first.header.protocol_data).unwrap().payload_hash;
+    // The payload of `first`, at this round of level 3, with a preattestation of that payload hash and round.
+    let again = |round: u32, payload_hash: PayloadHash, preattested: u32| {
+        let vote = Vote { slot: 1, level: 3, round: preattested, payload_hash };
+        let vote = Operation::signed(head.hash, Contents::Preattestation(vote), &DELEGATES[1]);
+        let mut candidate = first.clone();
+        let mut hashes = vec![Vec::new(); PASSES];
+        hashes[0].push(vote.hash());
+        candidate.operations[0].push(vote);
+        let header = &mut candidate.header;
+        header.operations_hash = operations_hash(&hashes);
+        header.context = context_after(&head.header.context, &header.operations_hash);
+        header.fitness = Fitness::tenderbake(3, Some(0), 0, round);
+        Candidate { header: candidate.header.signed_by(&DELEGATES[2]), ..candidate }
+    };
+    for wrong in [again(0, proposed, 0), again(1, PayloadHash([9; 32]), 0), again(1, proposed, 1)] {
+        let error = chain.apply(wrong).unwrap_err().to_string();
+        assert!(error.contains("it preattests another proposal"), "{error}");
+    }
+    let mut unlocked = again(1, proposed, 0);
+    unlocked.header.fitness = Fitness::tenderbake(3, None, 0, 1);
+    unlocked.header = unlocked.header.signed_by(&DELEGATES[2]);
+    let error = chain.apply(unlocked).unwrap_err().to_string();
+    assert!(error.contains("fitness is"), "{error}");
+    apply(&mut chain, first.clone());
+    let reproposed = apply(&mut chain, again(1, proposed, 0)).0;
+    assert_eq!(chain.head().hash, reproposed.hash, "a locked round is fitter than none");
 }

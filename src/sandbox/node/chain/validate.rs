@@ -9,13 +9,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::penalties::Denunciation;
-use super::{Block, Candidate, Chain, Penalties};
+use super::{Block, Candidate, Chain};
 use crate::sandbox::block::{
     Activation, Contents, Fitness, Header, PASSES, context_after, operations_hash,
 };
 use crate::sandbox::hash::{BlockHash, OperationHash, PayloadHash, ProtocolHash, PublicKeyHash};
 use crate::sandbox::keys::{ACTIVATOR, Identity};
-use crate::sandbox::operation::Operation;
+use crate::sandbox::operation::{Contents as OperationContents, Operation, VoteKind};
 use crate::sandbox::protocol::Protocol;
 use crate::sandbox::upgrades::{Upgrades, proto_level};
 use crate::sandbox::wire::DecodeError;
@@ -119,6 +119,7 @@ fn activation(predecessor: &Block, candidate: Candidate) -> Result<Block, Invali
         next_protocol: activation.protocol,
         baker: None,
         parameters: Arc::new(parameters),
+        voters: Arc::default(),
         penalties: Arc::default(),
         slashes: Vec::new(),
     })
@@ -138,7 +139,9 @@ fn baked(
     if next_protocol != protocol {
         check_available(next_protocol)?;
     }
-    let fitness = Fitness::tenderbake(header.level, predecessor.header.round(), header.round());
+    let locked = locked_round(&header, &operations)?;
+    let before = predecessor.header.round();
+    let fitness = Fitness::tenderbake(header.level, locked, before, header.round());
     expect("fitness", &header.fitness.to_json().to_string(), &fitness.to_json().to_string())?;
     let context = context_after(&predecessor.header.context, &header.operations_hash);
     expect("context", &header.context, &context)?;
@@ -150,8 +153,14 @@ fn baked(
     let mut penalties = Arc::clone(&predecessor.penalties);
     let cycles = predecessor.cycles();
     let (cycle, _) = cycles.cycle(header.level);
-    for denunciation in check_operations(predecessor, &operations, baker, cycle)? {
+    let effects = check_operations(predecessor, &operations, baker, cycle)?;
+    for denunciation in effects.denunciations {
         Arc::make_mut(&mut penalties).denounce(denunciation);
+    }
+    let mut voters = Arc::clone(&predecessor.voters);
+    for delegate in effects.new_keys {
+        let from = cycle.saturating_add(cycles.consensus_rights_delay).saturating_add(1);
+        Arc::make_mut(&mut voters).set(delegate, from);
     }
     let slashes = if cycles.is_last(header.level) {
         Arc::make_mut(&mut penalties).end_cycle(cycle, cycles)
@@ -164,6 +173,7 @@ fn baked(
         next_protocol,
         baker: Some(baker),
         parameters: Arc::clone(&predecessor.parameters),
+        voters,
         penalties,
         slashes,
         header,
@@ -176,6 +186,32 @@ fn check_available(protocol: ProtocolHash) -> Result<(), InvalidBlock> {
         Some(_) => Ok(()),
         None => Err(InvalidBlock::UnavailableProtocol { protocol }),
     }
+}
+
+/// The round at which the block shows that its payload was preattested: only a payload that is proposed again has such votes.
+fn locked_round(
+    header: &Header,
+    operations: &[Vec<Operation>],
+) -> Result<Option<u32>, InvalidBlock> {
+    let contents = Contents::decode(&header.protocol_data)
+        .map_err(|source| InvalidBlock::ProtocolData { source })?;
+    let wanted = (header.level, contents.payload_round, contents.payload_hash);
+    let mut locked = None;
+    for vote in operations.iter().flatten() {
+        let found = match &vote.contents {
+            OperationContents::Preattestation(vote) => (vote.level, vote.round, vote.payload_hash),
+            OperationContents::Aggregate(body) if body.kind == VoteKind::Preattestation => {
+                (body.level, body.round, body.payload_hash)
+            }
+            _ => continue,
+        };
+        if found != wanted || contents.payload_round >= header.round() {
+            let reason = "it preattests another proposal";
+            return Err(InvalidBlock::Operation { operation: vote.hash(), reason });
+        }
+        locked = Some(contents.payload_round);
+    }
+    Ok(locked)
 }
 
 fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), InvalidBlock> {
@@ -192,17 +228,24 @@ fn check_payload(header: &Header, operations: &[Vec<Operation>]) -> Result<(), I
     expect("payload_hash", &contents.payload_hash, &wanted)
 }
 
-/// Every operation stands in its pass and only once, and every evidence proves an offence that was not denounced before.
-/// Gives what is denounced.
+/// What the operations of a block do.
+#[derive(Default)]
+struct Effects {
+    denunciations: Vec<Denunciation>,
+    /// Who will vote with a consensus key.
+    new_keys: Vec<PublicKeyHash>,
+}
+
+/// Every operation stands in its pass and only once, votes are those of somebody who may vote, and every evidence proves an
+/// offence that was not denounced before.
 fn check_operations(
     predecessor: &Block,
     operations: &[Vec<Operation>],
     baker: &Identity,
     cycle: u32,
-) -> Result<Vec<Denunciation>, InvalidBlock> {
+) -> Result<Effects, InvalidBlock> {
     let mut seen = HashSet::new();
-    let known: &Penalties = &predecessor.penalties;
-    let mut denunciations: Vec<Denunciation> = Vec::new();
+    let mut effects = Effects::default();
     for (pass, operation) in
         operations.iter().enumerate().flat_map(|(pass, list)| list.iter().map(move |op| (pass, op)))
     {
@@ -214,19 +257,39 @@ fn check_operations(
         if !seen.insert(hash) {
             return Err(refused("it stands there twice"));
         }
-        if operation.vote().is_some() {
-            let signer =
-                operation.signer().ok_or_else(|| refused("no delegate has signed it"))?.pkh();
-            if known.is_forbidden(&signer) {
-                return Err(InvalidBlock::ForbiddenDelegate { delegate: signer });
+        match &operation.contents {
+            OperationContents::DoubleBaking { .. } | OperationContents::DoubleConsensus { .. } => {
+                let offence = operation.offence().ok_or_else(|| refused("it proves nothing"))?;
+                let known = effects.denunciations.iter().any(|one| one.offence == offence);
+                if known || predecessor.penalties.knows(&offence) {
+                    return Err(refused("the offence was denounced before"));
+                }
+                let (evidence, rewarded) = (hash, baker.pkh());
+                effects.denunciations.push(Denunciation { offence, evidence, rewarded, cycle });
             }
-            continue;
+            OperationContents::UpdateConsensusKey { source, .. } => {
+                if !operation.updates_its_own_key() {
+                    return Err(refused("it is not the source's key, or not its signature"));
+                }
+                effects.new_keys.push(*source);
+            }
+            OperationContents::Preattestation(_)
+            | OperationContents::Attestation(_)
+            | OperationContents::Aggregate(_) => check_voters(predecessor, operation)?,
         }
-        let offence = operation.offence().ok_or_else(|| refused("it proves nothing"))?;
-        if known.knows(&offence) || denunciations.iter().any(|one| one.offence == offence) {
-            return Err(refused("the offence was denounced before"));
-        }
-        denunciations.push(Denunciation { offence, evidence: hash, rewarded: baker.pkh(), cycle });
     }
-    Ok(denunciations)
+    Ok(effects)
+}
+
+fn check_voters(predecessor: &Block, vote: &Operation) -> Result<(), InvalidBlock> {
+    let signers = vote.signers();
+    if signers.is_empty() {
+        let reason = "no delegate has signed it";
+        return Err(InvalidBlock::Operation { operation: vote.hash(), reason });
+    }
+    let forbidden = |signer: &&&Identity| predecessor.penalties.is_forbidden(&signer.pkh());
+    match signers.iter().find(forbidden) {
+        Some(signer) => Err(InvalidBlock::ForbiddenDelegate { delegate: signer.pkh() }),
+        None => Ok(()),
+    }
 }

@@ -8,9 +8,10 @@ use super::answer::Answer;
 use super::protocol;
 use super::server::{Call, Services};
 use crate::sandbox::hash::ChainId;
+use crate::sandbox::keys::Identity;
 use crate::sandbox::node::chain::{Block, BlockReference, Chain};
 use crate::sandbox::node::mempool::OPERATIONS_TIME_TO_LIVE;
-use crate::sandbox::operation::{Operation, VoteKind};
+use crate::sandbox::operation::{Contents, Operation, VoteKind};
 
 /// Hashes of the last blocks: `?length=N` of them, head first, as a list of one branch.
 pub fn list(services: &Services, call: &Call) -> Answer {
@@ -143,10 +144,21 @@ fn operations_json(chain: ChainId, block: &Block) -> Value {
     block.operations.iter().map(|pass| pass.iter().map(one).collect::<Value>()).collect()
 }
 
-/// What a block says of an operation in it: of an evidence, whom it has cost and brought what.
+/// What a block says of an operation in it: who has voted; of an evidence, whom it has cost and brought what.
 fn operation_metadata(block: &Block, operation: &Operation) -> Value {
-    match (operation.offence(), block.baker) {
-        (Some(offence), Some(baker)) => json!({
+    let voter = |delegate: &&Identity| {
+        let (cycle, _) = block.cycles().cycle(block.level().saturating_sub(1));
+        let key = block.voters.key(delegate, cycle);
+        json!({ "delegate": delegate.public_key_hash, "consensus_key": key })
+    };
+    match (&operation.contents, operation.offence(), block.baker) {
+        (Contents::Aggregate(_), ..) => {
+            json!({ "committee": operation.signers().iter().map(voter).collect::<Value>() })
+        }
+        (Contents::Attestation(_) | Contents::Preattestation(_), ..) => {
+            operation.signer().as_ref().map_or_else(|| json!({}), voter)
+        }
+        (_, Some(offence), Some(baker)) => json!({
             "punished_delegate": offence.delegate,
             "rewarded_delegate": baker.public_key_hash,
             "misbehaviour": {
@@ -155,6 +167,9 @@ fn operation_metadata(block: &Block, operation: &Operation) -> Value {
                 "kind": offence.vote.map_or("block", VoteKind::word),
             },
         }),
+        (Contents::UpdateConsensusKey { .. }, ..) => {
+            json!({ "balance_updates": [], "operation_result": { "status": "applied" } })
+        }
         _ => json!({}),
     }
 }

@@ -72,13 +72,13 @@ fn constants(block: &Block) -> Value {
         "max_anon_ops_per_block": 132,
         "max_operation_data_length": 32768,
         "max_denunciations_per_block": 132,
-        "consensus_rights_delay": 2,
+        "consensus_rights_delay": cycles.consensus_rights_delay,
         "blocks_preservation_cycles": 1,
         "delegate_parameters_activation_delay": 3,
         "blocks_per_cycle": cycles.blocks_per_cycle,
         "blocks_per_commitment": 4,
         "nonce_revelation_threshold": 4,
-        "cycles_per_voting_period": cycles.cycles_per_voting_period,
+        "cycles_per_voting_period": cycles.voting_period,
         "hard_gas_limit_per_operation": "1040000",
         "hard_gas_limit_per_block": "1386666",
         "proof_of_work_threshold": "-1",
@@ -148,20 +148,20 @@ fn validators(block: &Block, call: &Call) -> Answer {
             "consensus_threshold": "0",
             "consensus_committee": "256",
             "all_bakers_attest_activated": false,
-            "delegates": delegates.map(|(slot, delegate)| seat(slot, delegate)).collect::<Value>(),
+            "delegates": delegates.map(|(slot, delegate)| seat(block, *level, slot, delegate)).collect::<Value>(),
         })
     };
     Answer::Json(levels.iter().map(committee).collect())
 }
 
-fn seat(slot: usize, delegate: &Identity) -> Value {
+fn seat(block: &Block, level: u32, slot: usize, delegate: &Identity) -> Value {
     /// How many rounds are listed for each delegate.
     const ROUNDS: usize = 50;
     let rounds: Vec<usize> = (slot..ROUNDS * DELEGATES.len()).step_by(DELEGATES.len()).collect();
     json!({
         "delegate": delegate.public_key_hash,
         "rounds": rounds,
-        "consensus_key": delegate.public_key_hash,
+        "consensus_key": block.voters.key(delegate, block.cycles().cycle(level).0),
         "attesting_power": ROUNDS.to_string(),
         "attestation_slot": slot,
     })

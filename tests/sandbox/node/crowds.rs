@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
-use crate::garbage::{hello, lives};
+use super::garbage::{hello, lives};
 use crate::http::{Stream, dial, get, talk};
 use crate::support::{Daemon, Node, World};
 

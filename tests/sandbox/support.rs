@@ -140,7 +140,7 @@ impl Node<'_> {
         let mut options = NodeOptions::new(&self.data_dir, ports);
         options.upgrades = vec![Upgrade { level, protocol: protocol.to_owned() }];
         let spec = options.spec(DaemonName::new(&self.name).unwrap());
-        let network = spec.preparation.into_iter().flat_map(|step| step.merge).next().unwrap();
+        let network = spec.preparation.into_iter().find_map(|step| step.merge).unwrap();
         let path = Path::new(&self.data_dir).join("config.json");
         let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         config["network"] = network["network"].clone();
@@ -182,6 +182,12 @@ impl Node<'_> {
 
     pub fn activate(&self) {
         self.client(&self.activation());
+    }
+
+    pub fn activate_with(&self, parameters: &Value) {
+        let command = self.activation();
+        std::fs::write(self.world.path("parameters.json"), parameters.to_string()).unwrap();
+        self.client(&command);
     }
 
     /// The command that activates; the same one makes the same block.

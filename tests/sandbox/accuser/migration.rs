@@ -112,10 +112,8 @@ fn each_agent_looks_at_the_blocks_of_its_protocol_and_neither_at_the_migration_b
         accuser.line_of(&format!("block-seen-{protocol}.v0"), |value| value["hash"] == **block);
     }
     assert_eq!(sections_that_name(&accuser, &migration), [""; 0]);
-    assert_eq!(
-        accuser.stdout.all().iter().filter(|line| line.starts_with("Waiting for")).count(),
-        2
-    );
+    // Each agent waits for its protocol.
+    accuser.stdout.wait_for_nth("Waiting for protocol", 2);
 }
 
 #[test]
@@ -203,4 +201,29 @@ fn restarted_after_the_change_it_begins_with_the_new_protocol() {
     assert_eq!(names.iter().filter(|name| *name == "starting_agent.v0").count(), 1);
     assert!(!names.contains(&"become_old_agent.v0".to_owned()), "{names:#?}");
     again.line_of("starting_agent.v0", |value| value["proto"] == ALPHA);
+}
+
+#[test]
+fn votes_under_the_new_protocol_are_none_of_the_old_agents() {
+    let world = World::new();
+    let node = world.node("node");
+    let _running = before_migration(&node);
+    let accuser = accuser(&world, &node, &[]);
+    migrate(&node, &accuser);
+    let fourth = node.bake("bootstrap1");
+    accuser.wait_for("accuser_processed_block.v0", |value| *value == fourth);
+    node.client("attest for bootstrap1 --force");
+    node.client("attest for bootstrap1 --force --branch head~1");
+    accuser.line_of("double_attestation_denounced.v0", |_| true);
+    // A block more, after which the node has shown both agents another mempool.
+    let fifth = node.bake("bootstrap2");
+    accuser.wait_for("accuser_processed_block.v0", |value| *value == fifth);
+    let lines = accuser.lines();
+    let votes = lines.iter().filter(|line| line.contains("attestation_de"));
+    let sections: Vec<String> = votes.map(|line| event(line).0["section"].to_string()).collect();
+    let alpha = json!(["alpha", "delegate", "denunciation"]).to_string();
+    assert!(
+        sections.len() >= 2 && sections.iter().all(|section| *section == alpha),
+        "{sections:?}"
+    );
 }
