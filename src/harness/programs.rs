@@ -11,7 +11,7 @@ const NAMES: [&str; 4] = ["octez-node", "octez-accuser", "octez-client", "octez-
 /// Which Octez programs to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum OctezSource {
-    /// The directory in `TRIBUNAL_OCTEZ` if that is set, else the sandbox.
+    /// What `TRIBUNAL_OCTEZ` says if that is set, `path` or a directory; else the sandbox.
     #[default]
     Auto,
     /// The stand-ins in the `tribunal` program.
@@ -55,14 +55,22 @@ impl Programs {
     /// Resolves the source; the sandbox's links are made in `links`.
     pub(super) fn resolve(source: &OctezSource, sandbox: Option<&Path>, links: &Path) -> Self {
         match source {
-            OctezSource::Auto => match std::env::var_os("TRIBUNAL_OCTEZ") {
-                Some(directory) if !directory.is_empty() => Self::In(directory.into()),
-                _ => Self::sandbox(sandbox, links),
+            OctezSource::Auto => match std::env::var_os("TRIBUNAL_OCTEZ").unwrap_or_default() {
+                word if word.is_empty() || word == "auto" || word == "sandbox" => {
+                    Self::sandbox(sandbox, links)
+                }
+                word if word == "path" => Self::OnPath,
+                directory => Self::directory(directory.as_ref()),
             },
             OctezSource::Sandbox => Self::sandbox(sandbox, links),
             OctezSource::Path => Self::OnPath,
-            OctezSource::Directory(directory) => Self::In(directory.clone()),
+            OctezSource::Directory(directory) => Self::directory(directory),
         }
+    }
+
+    /// Daemons may run in other folders than we do.
+    fn directory(directory: &Path) -> Self {
+        Self::In(std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned()))
     }
 
     fn sandbox(program: Option<&Path>, links: &Path) -> Self {

@@ -2,7 +2,7 @@
 
 use rustix::process::{Signal, kill_process_group};
 
-use crate::support::{Folder, Run, TRIBUNAL};
+use crate::support::{Folder, Run, TRIBUNAL, signal};
 
 #[test]
 fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
@@ -12,7 +12,7 @@ fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
     let mut run = Run::piped(folder.command(TRIBUNAL, &arguments));
     run.says("steps[1] expect");
     let (front, worker) = run.front_and_worker();
-    run.signal(front, Signal::USR1);
+    signal(front, Signal::USR1);
     // The last of the state is the daemon's line.
     run.says("state of `waiting` after");
     run.says("bytes of events unread");
@@ -37,10 +37,10 @@ fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
     let daemon = said.rsplit_once("incarnation 1, pid ").expect("told").1;
     let daemon = daemon.split(',').next().and_then(|pid| pid.trim().parse().ok());
     let daemon = daemon.and_then(rustix::process::Pid::from_raw).expect("a process id");
-    run.signal(daemon, Signal::STOP);
-    run.signal(worker, Signal::USR1);
+    signal(daemon, Signal::STOP);
+    signal(worker, Signal::USR1);
     run.says("stopped by a signal");
-    run.signal(daemon, Signal::CONT);
+    signal(daemon, Signal::CONT);
 
     kill_process_group(front, Signal::INT).expect("it lives");
     let (status, said) = run.ends();

@@ -71,6 +71,10 @@ impl Folder {
     }
 }
 
+pub fn signal(pid: Pid, signal: Signal) {
+    kill_process(pid, signal).expect("it lives");
+}
+
 /// A run that is going on. What is left of it is killed when this is dropped.
 pub struct Run {
     child: Child,
@@ -122,7 +126,7 @@ impl Run {
         if !poll(&mut fds, Some(&left)).is_ok_and(|ready| ready > 0) {
             return false;
         }
-        let mut buffer = [0; 1 << 16];
+        let mut buffer = [0; 8 << 10];
         // The last one to have a terminal open is gone: an error, not an end.
         let read = self.stream.read(&mut buffer).unwrap_or(0);
         self.said.extend_from_slice(&buffer[..read]);
@@ -155,10 +159,6 @@ impl Run {
         let [front, worker, ..] = ours[..] else { panic!("front and worker: {ours:?}") };
         let pid = |raw| Pid::from_raw(raw).expect("a process id");
         (pid(front), pid(worker))
-    }
-
-    pub fn signal(&self, pid: Pid, signal: Signal) {
-        kill_process(pid, signal).expect("it lives");
     }
 
     /// How it ended, and all that it said.

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::screen::shown;
-use crate::support::{COLUMNS, Folder, Run, TRIBUNAL};
+use crate::support::{COLUMNS, Folder, Run, TRIBUNAL, signal};
 
 const CTRL_C: u8 = 3;
 
@@ -88,7 +88,7 @@ fn the_terminal_is_put_back_when_the_worker_is_killed() {
     let mut run = Run::in_terminal(&folder, TRIBUNAL, &["run", "waiting.yaml"]);
     run.says("expect: { from: a, event: up.v0");
     let (_, worker) = run.front_and_worker();
-    run.signal(worker, Signal::KILL);
+    signal(worker, Signal::KILL);
     assert_eq!(run.exits().code(), Some(70));
     assert!(run.reads_lines(), "the terminal is as it was");
 }

@@ -50,7 +50,11 @@ pub(crate) static BAKE: Table = Table {
             "On which block, by hash or `head~2`; the head if not given. Sandbox only.",
         ),
         optional("round", Shape::Integer(0), "At which round. Sandbox only."),
-        WITHIN,
+        optional(
+            "within",
+            Shape::Duration,
+            "How long all of it may take at most; 60s for each block if not given.",
+        ),
         CAPTURE_FIELD,
     ]],
     later: &[],

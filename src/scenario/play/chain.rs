@@ -1,6 +1,8 @@
 //! Verbs that make a chain, or what a chain must not have: activate, bake, attest, preattest, inject, connect,
 //! disconnect.
 
+use std::time::{Duration, Instant};
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -61,8 +63,16 @@ impl Branch {
         sandbox_only(stage, "bake", &options.needs_sandbox())?;
         let client = stage.live()?.client(&node);
         let mut last = Value::Null;
-        for _ in 0..times.unwrap_or(1) {
-            let baked = client.bake_with(&options, within).await;
+        let begun = Instant::now();
+        let times = times.unwrap_or(1);
+        for number in 0..times {
+            // A limit that is given is the step's; the default one is for each block.
+            let spent = step.within.as_ref().map_or(Duration::ZERO, |_| begun.elapsed());
+            let left = within.checked_sub(spent).ok_or_else(|| {
+                let message = format!("{number} of {times} blocks were baked within {within:?}");
+                of(Trouble::new(FailureKind::TimedOut, message), &node)
+            })?;
+            let baked = client.bake_with(&options, left).await;
             let baked = baked.map_err(|error| of(error.into(), &node))?;
             last = json!({ "hash": baked.hash, "level": baked.level });
         }
