@@ -1,5 +1,7 @@
 //! The command line, as clap types.
 
+mod events;
+
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +14,9 @@ use tribunal::run::expression::NameExpression;
 use tribunal::run::select::TagRule;
 use tribunal::run::shard::Shard;
 use tribunal::run::vars;
+
+use self::events::{EVENTS_EXAMPLES, RECHECK_EXAMPLES};
+pub use self::events::{EventsArgs, FilterArgs, OutputFormat, RecheckArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -68,6 +73,9 @@ pub enum Command {
     #[command(after_help = "\
 Exit codes: 0 without errors (there may be warnings), 3 with errors, 4 if a path cannot be read.")]
     Check(CheckArgs),
+    /// Judge a recorded run again, without daemons; with another scenario, see what would change
+    #[command(after_help = RECHECK_EXAMPLES)]
+    Recheck(RecheckArgs),
     /// Show the events that a run recorded
     #[command(after_help = EVENTS_EXAMPLES)]
     Events(EventsArgs),
@@ -115,18 +123,6 @@ Examples:
   tribunal run a.yaml --until-failure -j 4  until it fails, four at a time
   tribunal run --shard 2/3 --json out.json  a third of all, results as JSON
   tribunal run --octez path                 with the Octez programs on PATH";
-
-const EVENTS_EXAMPLES: &str = "\
-RUN_DIR is what 'tribunal run' names below a failure; --keep always keeps those
-of passed scenarios too.
-
-Examples:
-  tribunal events RUN_DIR                                 all, in order
-  tribunal events RUN_DIR --from node --event '*switch*'  by daemon and name
-  tribunal events RUN_DIR --where 'level >= 4'            by what they say
-  tribunal events RUN_DIR --json | jq .value.hash         an object on each line
-
-Exit codes: 0, 2 if an argument is wrong, 4 if RUN_DIR is no run directory.";
 
 const REPORT_EXAMPLES: &str = "\
 RUN_DIR is what 'tribunal run' names below a failure. A run directory that was
@@ -283,29 +279,11 @@ pub struct CheckArgs {
     /// Files, or folders with *.yaml files below
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
-}
 
-#[derive(Args, Debug)]
-pub struct EventsArgs {
-    /// A run directory
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub run_dir: PathBuf,
-
-    /// Only of this daemon
-    #[arg(long, value_name = "DAEMON")]
-    pub from: Option<String>,
-
-    /// Only of this name; may be a pattern with *, ? and [a-z]
-    #[arg(long, value_name = "NAME", value_parser = pattern)]
-    pub event: Option<NamePattern>,
-
-    /// Only those for which this holds, as in a scenario: level >= 4 && hash.startsWith("BL")
-    #[arg(long = "where", value_name = "PREDICATE", value_parser = predicate)]
-    pub predicate: Option<Predicate>,
-
-    /// One JSON object on each line
-    #[arg(long)]
-    pub json: bool,
+    /// Warn of events and fields that no run has shown; CATALOGUE is a file that 'tribunal events
+    /// --catalogue --format json' wrote, or a run directory
+    #[arg(long, value_name = "CATALOGUE", value_hint = ValueHint::AnyPath)]
+    pub catalogue: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

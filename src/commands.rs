@@ -3,6 +3,7 @@
 mod check;
 mod events;
 mod outcome;
+mod recheck;
 mod report;
 mod reports;
 mod run;
@@ -20,6 +21,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => run::run(*args, streams),
         Command::Check(args) => check::check(&args, streams).map(ExitCode::from),
+        Command::Recheck(args) => recheck::recheck(&args, streams).map(ExitCode::from),
         Command::Events(args) => events::events(args, streams).map(ExitCode::from),
         Command::Report(args) => report::report(&args).map(ExitCode::from),
         Command::Schema { of } => simple::schema(of, streams).map(ExitCode::from),

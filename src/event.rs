@@ -1,9 +1,11 @@
 //! Events: what a daemon says, as one line of JSON, and where it stands in the log.
 //!
 //! [`decode`] cuts bytes into lines and lines into records, [`log`] knows positions and scans, [`waiters`] decides which
-//! wait a record ends. None of them knows where the bytes come from or who waits.
+//! wait a record ends, [`history`] offers them what was recorded. None of them knows where the bytes come from or who waits.
 
+pub mod catalogue;
 pub mod decode;
+pub mod history;
 pub mod log;
 pub mod miss;
 mod raw;

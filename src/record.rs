@@ -10,12 +10,14 @@
 mod append;
 mod layout;
 mod read;
+mod step;
 
 use std::path::PathBuf;
 
 pub use self::append::{Recorder, RecordingFailure};
 pub use self::layout::RunDir;
-pub use self::read::{EnvelopeNote, Note, RecordedRun, WaitSource, What};
+pub use self::read::{EnvelopeNote, Note, PlayNote, RecordedRun, WaitSource, What};
+pub use self::step::{Phase, StepFacts};
 
 /// The run directory cannot be written or read.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ mod load;
 pub mod model;
 mod parse;
 pub mod play;
+pub mod recheck;
 pub mod result;
 pub mod schema;
 mod source;

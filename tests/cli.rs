@@ -80,7 +80,7 @@ fn without_arguments_it_says_how_it_is_used() {
 fn help_and_version_are_printed_and_pass() {
     let folder = Folder::new();
     assert!(folder.run(&["--version"]).exits(0).out.starts_with("tribunal "));
-    for command in ["run", "check", "events", "schema", "sandbox", "completions"] {
+    for command in ["run", "check", "recheck", "events", "schema", "sandbox", "completions"] {
         let help = folder.run(&[command, "--help"]).exits(0);
         assert!(help.out.contains(&format!("Usage: tribunal {command}")), "{}", help.out);
         let wide = help.out.lines().find(|line| line.chars().count() > 80);

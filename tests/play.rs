@@ -120,6 +120,7 @@ fn play(path: &Path) -> Result<(), Failed> {
     let result = &report["scenarios"][0];
     judge(&header, result).map_err(|wrong| format!("{wrong}:\n{said}"))?;
     judge_notes(&header, &out.path().join("runs"))?;
+    judge_again(result, &out.path().join("runs"))?;
     let left: Vec<_> = std::fs::read_dir(&temporary)?.collect();
     if !left.is_empty() {
         return Err(format!("temporary files are left: {left:?}").into());
@@ -174,6 +175,49 @@ fn judge_notes(header: &Header, runs: &Path) -> Result<(), Failed> {
         if !lines.any(|line| line.contains(part)) {
             return Err(format!("`{part}` is not noted, or not at its place:\n{log}").into());
         }
+    }
+    Ok(())
+}
+
+/// The record of the play says what the play itself said: of each step that can be judged, of its match, of the failure.
+fn judge_again(result: &Value, runs: &Path) -> Result<(), Failed> {
+    let entries = std::fs::read_dir(runs)?.filter_map(Result::ok).map(|entry| entry.path());
+    let run = entries.into_iter().find(|path| path.is_dir()).ok_or("no run directory is left")?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tribunal"));
+    command.arg("recheck").arg(&run).args(["--format", "json", "--color", "never"]);
+    command.env("FAKE_DAEMON", env!("CARGO_BIN_EXE_fake-daemon"));
+    let output = output_of(command)?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let again: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("recheck: {error}: {}:\n{said}", output.status))?;
+    let wrong = |what: &str, again: &Value| {
+        let log = std::fs::read_to_string(run.join("log.jsonl")).unwrap_or_default();
+        Failed::from(format!("recheck: {what}:\n{again:#}\n{said}\n{log}"))
+    };
+    if again["damage"] != serde_json::json!([]) {
+        return Err(wrong("the record is damaged", &again));
+    }
+    let played = result["steps"].as_array().ok_or("no steps")?;
+    for judged in again["steps"].as_array().ok_or("no steps are judged")? {
+        let mut rounds = played.iter().filter(|step| step["path"] == judged["path"]);
+        let is = judged["verdict"]["is"].as_str().unwrap_or_default();
+        let agrees = |step: &Value| match is {
+            "holds" => step["outcome"] == "passed" && step["match"] == judged["match"],
+            "as-recorded" => step["outcome"] == "passed",
+            "fails" => step["outcome"] == "failed",
+            // What was cancelled, never begun, or cut off by a limit of all steps.
+            _ => step["outcome"] != "passed" || result["failure"]["kind"] == "timeout",
+        };
+        let is_invariant = judged["path"].as_str().is_some_and(|path| path.starts_with("inv"));
+        if !is_invariant && !rounds.any(agrees) {
+            return Err(wrong("a step ends otherwise than it did", judged));
+        }
+    }
+    let told = |of: &Value, key: &str| of["failure"][key].clone();
+    let same =
+        ["step", "kind", "line"].iter().all(|key| told(result, key) == told(&again["result"], key));
+    if !same || again["result"]["outcome"] != result["outcome"] {
+        return Err(wrong("the failure is another one", &again["result"]));
     }
     Ok(())
 }

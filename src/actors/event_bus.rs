@@ -20,7 +20,6 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::pending::{Expire, ListWaits};
 pub use self::pending::{PendingSource, PendingWait};
-use self::publish::Sections;
 pub(crate) use self::publish::{Append, Output, Overlong, Publish};
 use self::scans::ScanJob;
 use self::waits::Port;
@@ -28,6 +27,7 @@ pub(crate) use self::waits::{Close, Death, Failed, Open, Register, Unregister, W
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::{DaemonName, Kind};
 use crate::event::decode::Envelope;
+use crate::event::history::Sections;
 use crate::event::log::IndexEntry;
 use crate::event::tally::Tally;
 use crate::event::waiters::{WaiterId, Waiters};

@@ -3,8 +3,10 @@
 use tribunal::run::Exit;
 use tribunal::run::load::{Refused, read};
 use tribunal::run::select::discover;
+use tribunal::scenario::check::unseen;
 use tribunal::scenario::{Colour, Diagnostic, ScenarioError};
 
+use super::events::tell_damage;
 use super::outcome::CommandError;
 use super::streams::Streams;
 use crate::cli::CheckArgs;
@@ -12,7 +14,17 @@ use crate::cli::CheckArgs;
 pub fn check(args: &CheckArgs, streams: Streams) -> Result<Exit, CommandError> {
     let files = discover(&args.paths)?;
     let number = files.len();
-    let read = read(files, &[]);
+    let catalogue = match &args.catalogue {
+        Some(path) => {
+            let (catalogue, damage) = tribunal::report::catalogue::open(path)?;
+            tell_damage(&damage, streams);
+            Some(catalogue)
+        }
+        None => None,
+    };
+    let read = read(files, &[], &|scenario| {
+        catalogue.as_ref().map(|catalogue| unseen(scenario, catalogue)).unwrap_or_default()
+    });
     let colour = streams.err_colour();
     for warning in &read.warnings {
         streams.tell(&finding(warning, colour));

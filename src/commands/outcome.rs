@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tribunal::host::front::FrontError;
 use tribunal::record::RecordError;
 use tribunal::report::archive::ArchiveError;
+use tribunal::report::catalogue::CatalogueError;
 use tribunal::report::chronicle::ChronicleError;
 use tribunal::report::events::EventsError;
 use tribunal::report::sink::WriteReportError;
@@ -15,6 +16,7 @@ use tribunal::report::trace::TraceError;
 use tribunal::run::Exit;
 use tribunal::run::run_dir::RunDirError;
 use tribunal::run::select::DiscoverError;
+use tribunal::scenario::recheck::RecheckError;
 
 use super::streams::Streams;
 
@@ -47,7 +49,11 @@ pub enum CommandError {
     #[error(transparent)]
     Record(#[from] RecordError),
     #[error(transparent)]
+    Recheck(RecheckError),
+    #[error(transparent)]
     Events(EventsError),
+    #[error(transparent)]
+    Catalogue(CatalogueError),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot find the program that is running")]
@@ -84,6 +90,24 @@ impl CommandError {
             streams.tell(&text);
         }
         exit
+    }
+}
+
+impl From<RecheckError> for CommandError {
+    fn from(error: RecheckError) -> Self {
+        match error {
+            RecheckError::Record(error) => Self::Record(error),
+            other => Self::Recheck(other),
+        }
+    }
+}
+
+impl From<CatalogueError> for CommandError {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Record(error) => Self::Record(error),
+            other => Self::Catalogue(other),
+        }
     }
 }
 

@@ -122,7 +122,7 @@ enum Selected {
 
 /// Reads all files, then chooses among their scenarios.
 fn selected(args: &RunArgs, out: &Path, streams: Streams) -> Result<Selected, CommandError> {
-    let read = read(discover(&args.paths)?, &args.playing.vars);
+    let read = read(discover(&args.paths)?, &args.playing.vars, &|_| Vec::new());
     let colour = streams.err_colour();
     if !args.reporting.quiet {
         read.warnings.iter().for_each(|warning| streams.tell(&finding(warning, colour)));

@@ -36,6 +36,8 @@ impl IndexEntry {
     pub const SIZE: usize = 64;
     /// A batch grows no further than this, so that a scan stays in small steps.
     const MERGE_BYTES: u64 = 64 * 1024;
+    /// No batch is larger, unless it is a line over the cap: a line at the cap, and what was read with it.
+    pub const LARGEST: u64 = 64 * 1024 * 1024;
     /// Batches this close in time share an entry: the index tells time to the millisecond.
     const MERGE_US: u64 = 1000;
 

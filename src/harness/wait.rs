@@ -31,6 +31,36 @@ pub struct Wanted {
     pub count: u32,
 }
 
+impl Wanted {
+    /// What was waited for, in words.
+    pub(crate) fn in_words(&self) -> Unfulfilled {
+        Unfulfilled {
+            daemons: self.sources.iter().map(|(daemon, _)| daemon.clone()).collect(),
+            event: self.event.to_string(),
+            r#where: self.predicate().map(ToOwned::to_owned),
+            count: self.count,
+        }
+    }
+
+    pub(crate) fn predicate(&self) -> Option<&str> {
+        match &self.test {
+            Test::Predicate(bound) => Some(bound.predicate.source()),
+            Test::Any | Test::Closure(_) => None,
+        }
+    }
+
+    /// What is judged; `None` if it takes a closure, which there is only one of.
+    pub(crate) fn to_wait(&self) -> Option<Wait> {
+        let test = match &self.test {
+            Test::Any => Test::Any,
+            Test::Predicate(bound) => Test::Predicate(bound.clone()),
+            Test::Closure(_) => return None,
+        };
+        let (sources, event) = (self.sources.clone(), self.event.clone());
+        Some(Wait { sources, event, test, missing: self.count.max(1) })
+    }
+}
+
 /// What was waited for, in words: for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfulfilled {
@@ -130,15 +160,7 @@ impl Core {
     pub(super) fn wait(&self, wanted: Wanted, within: Duration) -> Waiter {
         let id = self.around.waiter_ids.next();
         let (reply, answer) = oneshot::channel();
-        let words = Unfulfilled {
-            daemons: wanted.sources.iter().map(|(daemon, _)| daemon.clone()).collect(),
-            event: wanted.event.to_string(),
-            r#where: match &wanted.test {
-                Test::Predicate(bound) => Some(bound.predicate.source().to_owned()),
-                Test::Any | Test::Closure(_) => None,
-            },
-            count: wanted.count,
-        };
+        let words = wanted.in_words();
         let Wanted { sources, event, test, count } = wanted;
         let test = match test {
             Test::Closure(closure) => Test::Closure(guarded(closure)),

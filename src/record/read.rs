@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{RecordError, RunDir};
+use super::{Phase, RecordError, RunDir};
 use crate::daemon::{DaemonName, Incarnation};
 use crate::event::decode::Envelope;
 use crate::event::log::{IndexEntry, Lines};
@@ -68,6 +69,33 @@ pub enum What {
     Fault { number: u32, kind: String, target: DaemonName, hit: bool },
     /// Free text.
     Text { text: String },
+    /// What a play was given; the first line of its log.
+    Play(PlayNote),
+    /// What `${port.NAME}` and the like came to.
+    Value { text: String, value: Value },
+    /// A part of a play is over, and the log ended there.
+    Ended { phase: Phase, end: Seq },
+    /// Something that a later version notes.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a play was given beside its file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlayNote {
+    /// The scenario's file, as the runner was given it.
+    pub file: PathBuf,
+    pub seed: u64,
+    #[serde(default)]
+    pub vars: Vec<(String, String)>,
+    #[serde(default)]
+    pub timeout: Option<Duration>,
+    pub timeout_scale: f64,
+    #[serde(default)]
+    pub strict: Option<bool>,
+    /// Files that it used, each with the name of its copy below `used/`.
+    #[serde(default)]
+    pub used: Vec<(PathBuf, String)>,
 }
 
 /// A daemon that something is waited for from, and the first position that counts.
@@ -128,15 +156,19 @@ impl From<EnvelopeNote> for Envelope {
 pub struct RecordedRun {
     dir: RunDir,
     daemons: HashMap<DaemonName, (File, Vec<IndexEntry>)>,
+    damage: Vec<String>,
 }
 
 impl RecordedRun {
+    /// No line of ours is longer; one that is was written by somebody else.
+    const LONGEST_NOTE: u64 = 64 * 1024 * 1024;
+
     /// Opens a run that is over; an error if the directory holds none.
     pub fn open(dir: RunDir) -> Result<Self, RecordError> {
         if !dir.log().is_file() {
             return Err(RecordError::NotARun { path: dir.root().to_owned() });
         }
-        Ok(Self { dir, daemons: HashMap::new() })
+        Ok(Self { dir, daemons: HashMap::new(), damage: Vec::new() })
     }
 
     /// Where it was recorded.
@@ -148,31 +180,79 @@ impl RecordedRun {
     pub fn notes(&self) -> Result<Vec<Note>, RecordError> {
         let path = self.dir.log();
         let file = open(&path)?;
-        let mut notes = Vec::new();
-        let mut lines = BufReader::new(file).lines().enumerate().peekable();
-        while let Some((number, line)) = lines.next() {
-            let line = line.map_err(|source| RecordError::Read { path: path.clone(), source })?;
-            match serde_json::from_str(&line) {
-                Ok(note) => notes.push(note),
-                Err(_) if lines.peek().is_none() => {}
-                Err(_) => return Err(RecordError::Corrupt { path, line: number + 1 }),
+        let mut reader = BufReader::new(file);
+        let (mut notes, mut line) = (Vec::new(), Vec::new());
+        for number in 1.. {
+            line.clear();
+            let read = (&mut reader).take(Self::LONGEST_NOTE).read_until(b'\n', &mut line);
+            if read.map_err(|source| RecordError::Read { path: path.clone(), source })? == 0 {
+                break;
             }
+            if let Ok(note) = serde_json::from_slice(&line) {
+                notes.push(note);
+                continue;
+            }
+            let rest = reader.fill_buf();
+            let rest = rest.map_err(|source| RecordError::Read { path: path.clone(), source })?;
+            if rest.is_empty() && !notes.is_empty() {
+                break;
+            }
+            return Err(RecordError::Corrupt { path, line: number });
         }
         Ok(notes)
+    }
+
+    /// The index of a daemon's events, as far as it fits the file that it is of; empty if it has none.
+    pub fn index(&mut self, daemon: &DaemonName) -> Result<&[IndexEntry], RecordError> {
+        if !self.dir.index(daemon).exists() {
+            return Ok(&[]);
+        }
+        self.files(daemon).map(|(_, entries)| entries.as_slice())
+    }
+
+    /// What of the run could not be read, in words, of the daemons that were asked for so far.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     fn files(&mut self, daemon: &DaemonName) -> Result<&(File, Vec<IndexEntry>), RecordError> {
         if !self.daemons.contains_key(daemon) {
             let index = self.dir.index(daemon);
             let bytes = std::fs::read(&index)
-                .map_err(|source| RecordError::Read { path: index, source })?;
-            let (chunks, _) = bytes.as_chunks::<{ IndexEntry::SIZE }>();
-            let entries = chunks.iter().map(IndexEntry::from_bytes).collect();
-            let file = open(&self.dir.events(daemon))?;
-            self.daemons.insert(daemon.clone(), (file, entries));
+                .map_err(|source| RecordError::Read { path: index.clone(), source })?;
+            let path = self.dir.events(daemon);
+            let file = open(&path)?;
+            let length =
+                file.metadata().map_err(|source| RecordError::Read { path, source })?.len();
+            let (chunks, rest) = bytes.as_chunks::<{ IndexEntry::SIZE }>();
+            let entries: Vec<IndexEntry> = chunks.iter().map(IndexEntry::from_bytes).collect();
+            let sound = sound(&entries, length);
+            if sound < entries.len() || !rest.is_empty() {
+                self.damage.push(format!(
+                    "{}: {sound} of {} entries fit the events beside it; the rest of them is left out",
+                    index.display(),
+                    entries.len() + usize::from(!rest.is_empty())
+                ));
+            }
+            self.daemons.insert(daemon.clone(), (file, entries[..sound].to_vec()));
         }
         Ok(&self.daemons[daemon])
     }
+}
+
+/// How many of the entries, from the first on, are what a recorder writes of a file of this length.
+fn sound(entries: &[IndexEntry], length: u64) -> usize {
+    let mut end = Seq::default();
+    let fits = |entry: &&IndexEntry| {
+        let in_file = entry.offset.checked_add(entry.bytes).is_some_and(|last| last <= length);
+        let in_order = entry.first >= end && entry.first.0 < u64::MAX / 2;
+        // A line is a byte at least, and only one over the cap is not read into memory.
+        let in_size = u64::from(entry.records) <= entry.bytes
+            && (entry.overlong || entry.bytes <= IndexEntry::LARGEST);
+        end = entry.end();
+        in_file && in_order && in_size
+    };
+    entries.iter().take_while(fits).count()
 }
 
 fn open(path: &PathBuf) -> Result<File, RecordError> {
@@ -183,10 +263,7 @@ impl Lines for RecordedRun {
     type Error = RecordError;
 
     fn entries(&mut self, daemon: &DaemonName, from: Seq) -> Result<Vec<IndexEntry>, RecordError> {
-        if !self.dir.index(daemon).exists() {
-            return Ok(Vec::new());
-        }
-        let (_, entries) = self.files(daemon)?;
+        let entries = self.index(daemon)?;
         let start = entries.partition_point(|entry| entry.end() <= from);
         Ok(entries[start..].iter().take(512).copied().collect())
     }

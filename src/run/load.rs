@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Case, Exit};
+use crate::scenario::model::Scenario;
 use crate::scenario::{Diagnostic, Overrides, ScenarioError, load};
 
 /// A file that cannot be played, and why.
@@ -33,7 +34,13 @@ pub struct Read {
 }
 
 /// Parses and checks all files, with the variables that are set from outside.
-pub fn read(files: Vec<PathBuf>, vars: &[(String, String)]) -> Read {
+///
+/// `look` may find more to warn of in each that can be played.
+pub fn read(
+    files: Vec<PathBuf>,
+    vars: &[(String, String)],
+    look: &dyn Fn(&Scenario) -> Vec<Diagnostic>,
+) -> Read {
     // The seed of a case is the one that its file pins, so it is not overridden here; nor is what cannot make it invalid.
     let overrides = Overrides { vars: vars.to_vec(), ..Overrides::default() };
     let mut read = Read::default();
@@ -43,6 +50,7 @@ pub fn read(files: Vec<PathBuf>, vars: &[(String, String)]) -> Read {
             Ok(loaded) => {
                 let scenario = loaded.scenario;
                 read.warnings.extend(loaded.warnings);
+                read.warnings.extend(look(&scenario));
                 read.cases.push(Case {
                     file,
                     name: scenario.name,
@@ -99,7 +107,7 @@ mod tests {
             file("good.yaml", "# Good.\ntags: [x]\nseed: 7\nsteps: [{ log: $who }]\n"),
             folder.path().join("missing.yaml"),
         ];
-        let read = read(files, &[("who".to_owned(), "me".to_owned())]);
+        let read = read(files, &[("who".to_owned(), "me".to_owned())], &|_| Vec::new());
         let exits: Vec<Exit> = read.refused.iter().map(Refused::exit).collect();
         assert_eq!(exits, [Exit::Invalid, Exit::Environment]);
         assert_eq!(read.cases.len(), 1);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::check;
 use super::diagnostic::Diagnostic;
 use super::model::{Scenario, Variable};
-use super::parse::{self, OpenError};
+use super::parse::{self, Kept, OpenError};
 use super::source::Source;
 
 /// What comes before the file's own words.
@@ -61,8 +61,17 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, ScenarioError>
 
 /// The same from text that is in memory; its path says where the files that it uses are.
 pub fn load_source(source: &Arc<Source>, overrides: &Overrides) -> Result<Loaded, ScenarioError> {
+    load_kept(source, Kept::new(), overrides)
+}
+
+/// The same where the files that it uses are in memory, too; what is not is read.
+pub(crate) fn load_kept(
+    source: &Arc<Source>,
+    kept: Kept,
+    overrides: &Overrides,
+) -> Result<Loaded, ScenarioError> {
     let invalid = |diagnostics| ScenarioError::Invalid { diagnostics };
-    let mut scenario = parse::scenario(source).map_err(invalid)?;
+    let mut scenario = parse::scenario(source, Arc::new(kept)).map_err(invalid)?;
     apply(&mut scenario, overrides);
     let found = check::check(&scenario);
     if found.iter().any(Diagnostic::is_error) {

@@ -39,4 +39,9 @@ struct Reader {
     /// The files that are being read, outermost first, for what uses itself.
     files: Vec<PathBuf>,
     uses: usize,
+    /// Files that are not read again: what they held is known.
+    kept: Arc<Kept>,
 }
+
+/// Files as they were, by the path under which they are used.
+pub(crate) type Kept = BTreeMap<PathBuf, Arc<Source>>;

@@ -20,6 +20,9 @@ mod lifecycle;
 mod live;
 mod programs;
 mod questions;
+mod recall;
+pub(super) mod recheck;
+mod recorded;
 mod roster;
 mod settings;
 mod side_by_side;
@@ -27,6 +30,7 @@ mod stage;
 mod track;
 mod trouble;
 mod vacuity;
+mod world;
 
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
@@ -35,11 +39,13 @@ use self::branch::Branch;
 use self::live::Live;
 use self::stage::Stage;
 use self::trouble::Trouble;
+use self::world::World;
 use super::job::{self, Job, Listener, Urgency};
 use super::model::Scenario;
 use super::result::{Failure, FailureKind, Outcome, ScenarioResult, VERSION};
 use super::{Overrides, ScenarioError, load};
 use crate::harness::{Harness, OctezSource, Summary};
+use crate::record::{Phase, PlayNote, What};
 
 /// `finally` has this long, scaled.
 const FINALLY: Duration = Duration::from_mins(1);
@@ -85,8 +91,9 @@ pub async fn play(job: &Job, listener: &dyn Listener) -> ScenarioResult {
             return result;
         }
     };
+    harness.note(What::Play(given(job, &scenario)));
     let live = Live::attach(&harness, job.live);
-    let stage = Stage::new(job, scenario, &harness, listener, began.at);
+    let stage = Stage::new(job, scenario, World::Live(&harness), listener, began.at);
     let played = async {
         tokio::select! {
             biased;
@@ -112,6 +119,8 @@ enum Ended {
     /// The steps did not, `finally` did.
     FinallyFailed(Trouble),
     Interrupted,
+    /// Nobody knows: of a record that does not tell.
+    Unjudged,
 }
 
 /// The steps under their limits, then `finally`.
@@ -121,11 +130,12 @@ async fn run(stage: &Stage<'_>) -> Ended {
         Ok(ended) => ended,
         Err(trouble) => {
             questions::tell_of(stage, &trouble).await;
-            let survey = stage.harness.survey().await;
+            let survey = stage.survey().await;
             Ended::InTrouble(evidence::explained(stage, trouble, &survey))
         }
     };
     stage.track.cancel_running();
+    stage.note_end(Phase::Steps);
     let finished = play_finally(stage, branch).await;
     stage.track.cancel_running();
     match (ended, finished) {
@@ -162,7 +172,8 @@ async fn play_steps(stage: &Stage<'_>, branch: &mut Branch) -> Result<Ended, Tro
 async fn recording_fails(stage: &Stage<'_>) -> Trouble {
     loop {
         tokio::time::sleep(LOOK_AT_RECORDING).await;
-        if let Some(reason) = stage.harness.recording_failure() {
+        let World::Live(harness) = stage.world else { continue };
+        if let Some(reason) = harness.recording_failure() {
             return Trouble::environment(format!("recording stopped: {reason}"));
         }
     }
@@ -173,6 +184,8 @@ async fn play_finally(stage: &Stage<'_>, mut branch: Branch) -> Result<Ended, Tr
     if stage.scenario.finally.is_empty() {
         return Ok(Ended::Normally);
     }
+    // The steps may have been left in the middle of a loop.
+    branch.rounds.clear();
     let limit = stage.scaled(FINALLY);
     tokio::select! {
         biased;
@@ -260,6 +273,20 @@ fn octez_source(source: &job::OctezSource) -> OctezSource {
     }
 }
 
+/// What a play was given, for whoever judges its record.
+fn given(job: &Job, scenario: &Scenario) -> PlayNote {
+    let used = recheck::kept_sources(scenario);
+    PlayNote {
+        file: job.file.clone(),
+        seed: job.seed,
+        vars: job.vars.clone(),
+        timeout: job.timeout,
+        timeout_scale: job.timeout_scale,
+        strict: job.strict,
+        used: used.into_iter().map(|(name, source)| (source.path().to_owned(), name)).collect(),
+    }
+}
+
 /// The scenario as played, with what it used, for whoever reads the run directory later.
 fn keep_sources(run_dir: &Path, scenario: &Scenario) -> Result<(), String> {
     let failed = |error: std::io::Error| {
@@ -268,14 +295,10 @@ fn keep_sources(run_dir: &Path, scenario: &Scenario) -> Result<(), String> {
     std::fs::create_dir_all(run_dir).map_err(failed)?;
     let path = run_dir.join("scenario.yaml");
     std::fs::write(path, scenario.source.text()).map_err(failed)?;
-    let mut used = Vec::new();
-    trouble::used_sources(&scenario.steps, &mut used);
-    trouble::used_sources(&scenario.finally, &mut used);
-    for (number, source) in used.iter().enumerate() {
-        let name = source.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for (name, source) in recheck::kept_sources(scenario) {
         let folder = run_dir.join("used");
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        std::fs::write(folder.join(format!("{number}-{name}")), source.text()).map_err(failed)?;
+        std::fs::write(folder.join(name), source.text()).map_err(failed)?;
     }
     Ok(())
 }

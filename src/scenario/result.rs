@@ -260,6 +260,16 @@ pub enum FailureKind {
     Environment,
 }
 
+impl FailureKind {
+    /// The word for it in records and results.
+    pub fn word(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(word)) => word,
+            _ => String::new(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// The daemon, or what the file says after `from` where that is several.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::EventBus;
 use crate::daemon::{DaemonName, Incarnation};
 use crate::event::decode::{Batch, Content, Excerpt, Malformed, Record};
+use crate::event::history::{Origin, open};
 use crate::event::{Event, EventName, Seq};
 use crate::record::What;
 
@@ -62,13 +63,6 @@ impl Handler<Publish> for EventBus {
             }
         }
     }
-}
-
-/// Where the records of a batch are from.
-pub(super) struct Origin<'a> {
-    pub(super) daemon: &'a DaemonName,
-    pub(super) incarnation: Incarnation,
-    pub(super) late: bool,
 }
 
 /// Consecutive events of one name, or one malformed record.
@@ -153,45 +147,6 @@ impl EventBus {
         tally.last_malformed = Some(format!("{reason}: {excerpt}"));
         self.note(What::Malformed { seq, daemon: daemon.clone(), reason, excerpt }, ctx);
     }
-}
-
-/// The section of the event before: as a rule, that of the next as well.
-#[derive(Debug, Default)]
-pub(super) struct Sections {
-    text: String,
-    parsed: Arc<[String]>,
-}
-
-impl Sections {
-    fn parse(&mut self, text: &str) -> Arc<[String]> {
-        if self.text != text {
-            self.parsed = serde_json::from_str::<Vec<String>>(text).unwrap_or_default().into();
-            text.clone_into(&mut self.text);
-        }
-        Arc::clone(&self.parsed)
-    }
-}
-
-/// A record as an event, its payload parsed. The decoder vouches for the payload: should no value be able to hold it
-/// nevertheless, there is no event.
-pub(super) fn open(
-    origin: &Origin<'_>,
-    batch: &Batch,
-    content: &Content,
-    seq: Seq,
-    sections: &mut Sections,
-) -> Option<Event> {
-    let value: Value = serde_json::from_str(batch.text(&content.payload)).ok()?;
-    Some(Event {
-        daemon: origin.daemon.clone(),
-        incarnation: origin.incarnation,
-        seq,
-        name: content.name.clone(),
-        time: content.time,
-        section: sections.parse(batch.text(&content.section)),
-        value: Arc::new(value),
-        late: origin.late,
-    })
 }
 
 /// Part of a line over the cap; the last part makes it a malformed record.

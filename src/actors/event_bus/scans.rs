@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use actix::{AsyncContext, Context, Handler, Message};
 
 use super::EventBus;
-use super::publish::{self, Origin, Sections};
 use super::waits::{Port, Why};
 use crate::daemon::DaemonName;
-use crate::event::log::{Scan, ScanSource, Scanned};
+use crate::event::Seq;
+use crate::event::history::{consider, judge};
+use crate::event::log::{Scan, ScanSource};
 use crate::event::miss::Miss;
 use crate::event::tally::Tally;
 use crate::event::waiters::{Wait, WaiterId};
-use crate::event::{Event, Seq};
 use crate::record::RecordError;
 
 /// The work of one slice. Everything else in the harness's thread waits for as long.
@@ -152,7 +152,7 @@ impl EventBus {
             },
             Purpose::Explain { port, why, mut miss, until } => match scanned {
                 Ok(Some(scanned)) if scanned.entry.first < until => {
-                    consider(&port, &mut miss, &scanned, until);
+                    consider(port.missed(), &mut miss, &scanned, until);
                     let purpose = Purpose::Explain { port, why, miss, until };
                     Some(ScanJob { purpose, ..job })
                 }
@@ -172,64 +172,6 @@ impl EventBus {
     fn fail_unreadable(&mut self, id: WaiterId, error: &RecordError) {
         if let Some(port) = self.take_port(id) {
             port.fail(Why::Recording { reason: error.to_string() }, None);
-        }
-    }
-}
-
-fn origin<'a>(daemon: &'a DaemonName, scanned: &Scanned) -> Origin<'a> {
-    let entry = &scanned.entry;
-    Origin { daemon, incarnation: entry.incarnation, late: entry.late }
-}
-
-/// Offers a batch of history to a wait, in order; the event that ends it.
-fn judge(wait: &mut Wait, scanned: &Scanned, too_late: Seq) -> Option<Event> {
-    let (daemon, _) = wait.sources.get(scanned.source)?.clone();
-    let origin = origin(&daemon, scanned);
-    let mut sections = Sections::default();
-    let in_time = scanned.records().take_while(|(seq, _)| *seq < too_late);
-    in_time.into_iter().find_map(|(seq, record)| {
-        let content = record.content.as_ref().ok()?;
-        if !wait.event.matches(content.name.as_str()) {
-            return None;
-        }
-        let event = publish::open(&origin, &scanned.batch, content, seq, &mut sections)?;
-        wait.judge(&event).then_some(event)
-    })
-}
-
-fn consider(port: &Port, miss: &mut Miss, scanned: &Scanned, until: Seq) {
-    let Some((daemon, cursor)) = port.sources.get(scanned.source) else {
-        return;
-    };
-    let origin = origin(daemon, scanned);
-    let at_us = scanned.entry.monotonic_us;
-    let bound = port.bound.as_ref();
-    let mut sections = Sections::default();
-    for (seq, record) in scanned.records().take_while(|(seq, _)| *seq < until) {
-        let Ok(content) = &record.content else {
-            continue;
-        };
-        let counts = seq >= *cursor;
-        if counts {
-            miss.count(&content.name);
-        } else {
-            miss.name(&content.name);
-        }
-        let is_wanted = port.event.matches(content.name.as_str());
-        // Names that are only like it matter as long as it has not come itself.
-        let is_like =
-            || counts && miss.same_name == 0 && port.event.resembles(content.name.as_str());
-        if !is_wanted && !is_like() {
-            continue;
-        }
-        let Some(event) = publish::open(&origin, &scanned.batch, content, seq, &mut sections)
-        else {
-            continue;
-        };
-        match (is_wanted, counts) {
-            (true, true) => miss.consider(&event, bound, at_us),
-            (true, false) => miss.pass_over(&event, bound, *cursor, at_us),
-            (false, _) => miss.consider_similar(&event, bound, at_us),
         }
     }
 }

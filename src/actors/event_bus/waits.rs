@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::EventBus;
 use crate::daemon::{DaemonName, ExitReason};
+use crate::event::history::Missed;
 use crate::event::miss::Miss;
 use crate::event::waiters::{Bound, Test, Wait, WaiterId};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
@@ -63,6 +64,10 @@ pub(super) struct Port {
 }
 
 impl Port {
+    pub(super) fn missed(&self) -> Missed<'_> {
+        Missed { sources: &self.sources, event: &self.event, bound: self.bound.as_ref() }
+    }
+
     /// It was to be judged on history alone, without waiting.
     pub(super) fn is_look_back(&self) -> bool {
         self.after.is_zero()

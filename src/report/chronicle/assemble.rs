@@ -102,7 +102,11 @@ impl Assembly {
                 self.faults.push(FaultMark { number, kind, target, daemon, at_us, hit });
             }
             What::Text { text } => self.texts.push((at_us, text)),
-            What::Malformed { .. } => {}
+            What::Malformed { .. }
+            | What::Play(_)
+            | What::Value { .. }
+            | What::Ended { .. }
+            | What::Unknown => {}
         }
     }
 

@@ -67,13 +67,13 @@ fn written(filter: &Filter, format: Format) -> Result<String, EventsError> {
 
 #[test]
 fn all_daemons_are_shown_in_the_order_of_the_log() {
-    let text = written(&Filter::default(), Format::Text).expect("readable");
+    let text = written(&Filter::default(), Format::Table).expect("readable");
     let expected =
-        "      0     +0.000 s  node 1  level.v0 {\"msg\":\"level.v0\",\"level\":3,\"ts\":7}
-      1     +0.150 s  node 1  tribunal.ready {}
+        "      0     +0.000 s  node 1     level.v0 {\"msg\":\"level.v0\",\"level\":3,\"ts\":7}
+      1     +0.150 s  node 1     tribunal.ready {}
       2     +0.200 s  accuser 1  seen.v0 {\"msg\":\"seen.v0\",\"level\":4}
-      3     +0.300 s  accuser 1  malformed not JSON: expected ident at line 1 column 2: not json
-      4     +0.400 s  node 1  level.v0 {\"msg\":\"level.v0\",\"level\":5}  (late)
+      3     +0.300 s  accuser 1  malformed not JSON: expected ident at line 1 co…
+      4     +0.400 s  node 1     level.v0 {\"msg\":\"level.v0\",\"level\"…  (late)
 ";
     assert_eq!(text, expected);
 }
@@ -97,7 +97,7 @@ fn daemon_name_and_predicate_choose() {
         let row = |line| serde_json::from_str::<Value>(line).expect("JSON");
         text.lines().map(|line| row(line)["seq"].as_u64().expect("a number")).collect()
     };
-    let from = |daemon: &str| Filter { from: Some(daemon.to_owned()), ..Filter::default() };
+    let from = |daemon: &str| Filter { from: vec![daemon.to_owned()], ..Filter::default() };
     let event = |pattern: &str| Filter {
         event: Some(NamePattern::new(pattern).expect("a pattern")),
         ..Filter::default()
@@ -118,7 +118,44 @@ fn daemon_name_and_predicate_choose() {
 
 #[test]
 fn a_daemon_that_is_not_there_is_said_with_those_that_are() {
-    let filter = Filter { from: Some("nod".to_owned()), ..Filter::default() };
-    let error = written(&filter, Format::Text).expect_err("no such daemon");
+    let filter = Filter { from: vec!["nod".to_owned()], ..Filter::default() };
+    let error = written(&filter, Format::Table).expect_err("no such daemon");
     assert_eq!(error.to_string(), "no daemon `nod` in this run; it has node, accuser");
+}
+
+#[test]
+fn a_line_is_cut_at_the_terminals_width_unless_all_is_wanted() {
+    let table = written(&Filter::default(), Format::Table).expect("readable");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let wide = written(&Filter::default(), Format::Wide).expect("readable");
+    assert!(wide.contains("expected ident at line 1 column 2: not json"), "{wide}");
+}
+
+#[test]
+fn time_incarnation_and_amount_choose() {
+    let seqs = |filter: Filter| -> Vec<u64> {
+        let text = written(&filter, Format::JsonLines).expect("readable");
+        let row = |line| serde_json::from_str::<Value>(line).expect("JSON");
+        text.lines().map(|line| row(line)["seq"].as_u64().expect("a number")).collect()
+    };
+    let amount = |amount| Filter { amount, ..Filter::default() };
+    let at = |after: Option<f64>, before: Option<f64>| Filter {
+        after: after.map(When::At),
+        before: before.map(When::At),
+        ..Filter::default()
+    };
+    assert_eq!(seqs(amount(Amount::First(2))), [0, 1]);
+    assert_eq!(seqs(amount(Amount::Last(2))), [3, 4]);
+    assert_eq!(seqs(amount(Amount::Last(0))), [] as [u64; 0]);
+    assert_eq!(seqs(amount(Amount::Last(99))), [0, 1, 2, 3, 4]);
+    assert_eq!(seqs(at(Some(0.15), Some(0.3))), [1, 2, 3]);
+    assert_eq!(seqs(at(None, Some(0.1))), [0]);
+    let wall = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(250);
+    let since = Filter { after: Some(When::Wall(wall)), ..Filter::default() };
+    assert_eq!(seqs(since), [3, 4], "the index says that the run began with the epoch");
+    let second = Filter { incarnation: Some(Incarnation(2)), ..Filter::default() };
+    assert_eq!(seqs(second), [] as [u64; 0]);
+    assert_eq!(seqs(Filter { malformed_only: true, ..Filter::default() }), [3]);
+    let globs = Filter { from: vec!["acc*".to_owned()], ..Filter::default() };
+    assert_eq!(seqs(globs), [2, 3]);
 }

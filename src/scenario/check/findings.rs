@@ -32,7 +32,7 @@ pub(super) struct Findings<'s> {
 }
 
 impl<'s> Findings<'s> {
-    fn new(scenario: &'s Scenario) -> Self {
+    pub(super) fn new(scenario: &'s Scenario) -> Self {
         let daemons =
             scenario.daemons.iter().map(|daemon| (daemon.name.as_str(), daemon)).collect();
         Self { daemons, source: Arc::clone(&scenario.source), found: Vec::new() }
@@ -93,7 +93,7 @@ impl<'s> Findings<'s> {
         meant
     }
 
-    fn sorted(mut self, main: &Arc<Source>) -> Vec<Diagnostic> {
+    pub(super) fn sorted(mut self, main: &Arc<Source>) -> Vec<Diagnostic> {
         let place = |found: &Diagnostic| {
             let path = found.source.path();
             let path = if path == main.path() { None } else { Some(path.to_owned()) };

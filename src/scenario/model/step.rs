@@ -19,6 +19,8 @@ pub struct Step {
     pub span: Span,
     /// The step as it was written, on one line and not too long.
     pub text: String,
+    /// The whole of it.
+    pub written: String,
     /// The file it stands in: another than the scenario's for a step of a used file.
     pub source: Arc<Source>,
     pub action: Action,

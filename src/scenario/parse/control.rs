@@ -119,7 +119,8 @@ impl Reader {
             self.report(error);
             return None;
         }
-        let source = match super::open(&path) {
+        let kept = self.kept.get(&path).cloned();
+        let source = match kept.map_or_else(|| super::open(&path), Ok) {
             Ok(source) => source,
             Err(OpenError::Unreadable(error)) => {
                 let error = self

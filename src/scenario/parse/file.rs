@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Reader;
 use super::daemons::Defaults;
 use super::fields::{Fields, SCENARIO_NAME, Slot};
+use super::{Kept, Reader};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::grammar::{SCENARIO, Shape};
 use crate::scenario::model::{DEFAULT_SCENARIO_TIMEOUT, Fragment, Scenario, Variable};
@@ -79,7 +79,7 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<Arc<Source>, OpenError> {
 }
 
 /// The model of a file, or everything that is wrong with it.
-pub(crate) fn scenario(source: &Arc<Source>) -> Result<Scenario, Vec<Diagnostic>> {
+pub(crate) fn scenario(source: &Arc<Source>, kept: Arc<Kept>) -> Result<Scenario, Vec<Diagnostic>> {
     let root = yaml::parse(source)?;
     let identity = std::fs::canonicalize(source.path()).unwrap_or_else(|_| source.path().into());
     let mut reader = Reader {
@@ -88,6 +88,7 @@ pub(crate) fn scenario(source: &Arc<Source>) -> Result<Scenario, Vec<Diagnostic>
         kinds: BTreeMap::new(),
         files: vec![identity],
         uses: 0,
+        kept,
     };
     let scenario = reader.scenario(&root);
     match scenario {

@@ -37,11 +37,13 @@ impl Reader {
         let slot = Slot { name: verb, shape: field.shape, node: &entry.value, example: None };
         let action = self.action(slot, entry.key.span, &path)?;
         let span = entry.key.span;
+        let written = self.one_line(node);
         Some(Step {
             path,
             verb,
             span,
-            text: self.one_line(node),
+            text: cut(&written),
+            written,
             source: self.source.clone(),
             action,
         })
@@ -163,19 +165,24 @@ impl Reader {
             at = scalar.end;
         }
         push_without_comments(&mut written, text.get(at..node.span.end).unwrap_or_default());
-        let mut line = String::new();
-        for word in written.split_whitespace() {
-            if line.len() + word.len() > MAX_TEXT {
-                line.push_str(" …");
-                break;
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        line
+        written.split_whitespace().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// As many of the words as a line has room for.
+fn cut(written: &str) -> String {
+    let mut line = String::new();
+    for word in written.split_whitespace() {
+        if line.len() + word.len() > MAX_TEXT {
+            line.push_str(" …");
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// The places of all keys and scalars, in the order of the file.

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use super::branch::Branch;
 use super::events::Pattern;
+use super::recorded::Past;
 use super::side_by_side::{Local, first};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::{Place, Trouble};
 use super::vacuity::{Watch, unknown_throughout};
-use crate::event::Event;
+use super::world::Unmet;
 use crate::event::miss::shortened;
-use crate::harness::WaitError;
+use crate::event::{Event, Seq};
 use crate::scenario::model::{Never, Since, Until};
+use crate::scenario::recheck::Verdict;
 use crate::scenario::result::FailureKind;
 
 /// How often it is looked whether a dead daemon has been run again.
@@ -37,19 +39,22 @@ impl Branch {
         if let Some(until) = &never.until {
             return self.never_until(stage, &pattern, until, id).await;
         }
+        let mut lasted = Duration::ZERO;
         if let Some(lasting) = &never.lasting {
             let lasting = lasting.resolve(&self.scope, stage)?;
             tokio::select! {
                 biased;
-                event = occurrence(stage, &pattern) => return Err(unexpected(&pattern, &event)),
-                () = tokio::time::sleep(lasting) => {}
+                event = occurrence(stage, &pattern, lasting) => {
+                    return Err(unexpected(&pattern, &event));
+                }
+                () = stage.pass(lasting) => {}
             }
+            lasted = lasting;
         }
-        stage.harness.settle().await;
-        match pattern.look_back(stage).await {
+        stage.settle().await;
+        match pattern.look_back(stage, lasted).await {
             Ok(event) => Err(unexpected(&pattern, &event)),
-            Err(error @ WaitError::Unreadable { .. }) => Err(error.into()),
-            Err(error) => match unknown_throughout(&pattern, &error) {
+            Err(unmet) => match unknown_throughout(&pattern, unmet)? {
                 Some(trouble) => stage.proves_nothing(trouble),
                 None => Ok(()),
             },
@@ -71,18 +76,18 @@ impl Branch {
         stage.track.awaits(id, awaited.id());
         let ended = tokio::select! {
             biased;
-            event = occurrence(stage, pattern) => match end.look_back(stage).await {
+            event = occurrence(stage, pattern, within) => match end.look_back(stage, within).await {
                 Ok(end) if end.seq < event.seq => end,
                 _ => return Err(unexpected(pattern, &event)),
             },
             ended = awaited => ended.map_err(Trouble::from)?,
         };
-        match pattern.look_back(stage).await {
+        match pattern.look_back(stage, within).await {
             Ok(event) if event.seq < ended.seq => return Err(unexpected(pattern, &event)),
-            Ok(_) => {}
-            Err(error @ WaitError::Unreadable { .. }) => return Err(error.into()),
-            Err(error) => {
-                if let Some(trouble) = unknown_throughout(pattern, &error) {
+            // That a record ends somewhere after what ended this says nothing either.
+            Ok(_) | Err(Unmet::Undecided(_)) => {}
+            Err(unmet) => {
+                if let Some(trouble) = unknown_throughout(pattern, unmet)? {
                     stage.proves_nothing(trouble)?;
                 }
             }
@@ -94,7 +99,13 @@ impl Branch {
 }
 
 /// Resolves with the first event that must not be; never, if none comes.
-async fn occurrence(stage: &Stage<'_>, pattern: &Pattern) -> Event {
+async fn occurrence(stage: &Stage<'_>, pattern: &Pattern, lasting: Duration) -> Event {
+    if stage.past().is_some() {
+        return match pattern.look_back(stage, lasting).await {
+            Ok(event) => event,
+            Err(_) => std::future::pending().await,
+        };
+    }
     loop {
         let runs = pattern.runs(stage);
         match pattern.wait(stage, UNLIMITED).await {
@@ -132,7 +143,10 @@ pub(super) struct Invariants {
 
 impl Invariants {
     pub(super) fn watch(stage: &Stage<'_>) -> Result<Self, Trouble> {
-        let branch = Branch::first(stage);
+        let mut branch = Branch::first(stage);
+        if let Some(past) = stage.past() {
+            branch.now = past.all_steps();
+        }
         let mut watched = Vec::new();
         for (index, never) in stage.scenario.invariants.iter().enumerate() {
             let place = Place::new(&format!("invariants[{index}]"), never.span);
@@ -150,26 +164,59 @@ impl Invariants {
     /// Resolves when one is violated.
     pub(super) async fn violated(&self, stage: &Stage<'_>) -> Trouble {
         let watches = self.watched.iter().map(|(place, pattern)| {
-            let watch: Local<'_, Trouble> =
-                Box::pin(
-                    async move { violation(pattern, &occurrence(stage, pattern).await, place) },
-                );
+            let watch: Local<'_, Trouble> = Box::pin(async move {
+                violation(pattern, &occurrence(stage, pattern, UNLIMITED).await, place)
+            });
             watch
         });
         first(watches.collect()).await
     }
 
+    /// The first violation in a record, and where it stands; what an invariant that holds proves is judged if all steps were.
+    pub(super) async fn on_record(
+        &self,
+        stage: &Stage<'_>,
+        past: &Past,
+        is_whole: bool,
+    ) -> Option<(Seq, Trouble)> {
+        let mut first: Option<(Seq, Trouble)> = None;
+        for (index, (place, pattern)) in self.watched.iter().enumerate() {
+            let looked = pattern.look_back(stage, Duration::ZERO).await;
+            let (verdict, found) = match looked {
+                Ok(event) => {
+                    let trouble = violation(pattern, &event, place);
+                    let message = trouble.failure.message.clone();
+                    (Verdict::Fails { message }, Some((event.seq, trouble)))
+                }
+                Err(unmet) => {
+                    if let (true, Ok(Some(trouble))) =
+                        (is_whole, unknown_throughout(pattern, unmet))
+                    {
+                        stage.proved_nothing(trouble.at(place));
+                    }
+                    (Verdict::Holds, None)
+                }
+            };
+            stage.judged.borrow_mut().push(past.judged_invariant(index, &pattern.event, verdict));
+            if let Some((at, trouble)) = found
+                && first.as_ref().is_none_or(|(earliest, _)| at < *earliest)
+            {
+                first = Some((at, trouble));
+            }
+        }
+        first
+    }
+
     /// The last look, after one drain of all pipes.
     pub(super) async fn settle(&self, stage: &Stage<'_>) -> Result<(), Trouble> {
         if !self.watched.is_empty() {
-            stage.harness.settle().await;
+            stage.settle().await;
         }
         for (place, pattern) in &self.watched {
-            match pattern.look_back(stage).await {
+            match pattern.look_back(stage, Duration::ZERO).await {
                 Ok(event) => return Err(violation(pattern, &event, place)),
-                Err(error @ WaitError::Unreadable { .. }) => return Err(error.into()),
-                Err(error) => {
-                    if let Some(trouble) = unknown_throughout(pattern, &error) {
+                Err(unmet) => {
+                    if let Some(trouble) = unknown_throughout(pattern, unmet)? {
                         stage.proved_nothing(trouble.at(place));
                     }
                 }

@@ -1,13 +1,15 @@
 //! One branch of a scenario: its cursors and variables, and the steps it plays one after the other.
 
 use super::cursors::Cursors;
-use super::side_by_side::{Local, all_or_first_failure};
+use super::side_by_side::{Local, all_or_first_failure, one_after_the_other};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::{Place, Trouble};
-use crate::record::What;
+use super::world::{Frame, Moment};
+use crate::event::Seq;
+use crate::record::{StepFacts, What};
 use crate::scenario::job::Progress;
-use crate::scenario::model::{Action, Assignment, Condition, For, Repeat, Step, Use};
+use crate::scenario::model::{Act, Action, Assignment, Condition, For, Repeat, Step, Use};
 use crate::scenario::result::{FailureKind, StepOutcome};
 use crate::scenario::values::Scope;
 
@@ -16,6 +18,11 @@ use crate::scenario::values::Scope;
 pub(super) struct Branch {
     pub(super) cursors: Cursors,
     pub(super) scope: Scope,
+    /// Which round of each loop around the present step, outermost first.
+    pub(super) rounds: Vec<u32>,
+    pub(super) now: Frame,
+    /// How far the log was when the last step ended, as far as that is known; of a record only.
+    pub(super) reached: Moment,
 }
 
 type Steps<'a> = Local<'a, Result<(), Trouble>>;
@@ -26,7 +33,13 @@ impl Branch {
         for variable in &stage.scenario.vars {
             scope.set(variable.name.as_str(), variable.value.clone());
         }
-        Self { cursors: Cursors::default(), scope }
+        Self {
+            cursors: Cursors::default(),
+            scope,
+            rounds: Vec::new(),
+            now: Frame::default(),
+            reached: Moment::default(),
+        }
     }
 
     pub(super) fn run_steps<'a>(
@@ -43,25 +56,55 @@ impl Branch {
     }
 
     async fn run_step(&mut self, stage: &Stage<'_>, step: &Step) -> Result<(), Trouble> {
+        if let Some(past) = stage.past() {
+            return self.judge_step(stage, past, step, stage.track.begin(step)).await;
+        }
         // A loop over steps that never wait must not keep limits and interrupts from being noticed.
         tokio::task::yield_now().await;
         let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
+        self.now.began.seq = stage.live()?.mark();
         if acts(&step.action) {
-            self.cursors.act(stage.harness.mark());
+            self.cursors.act(self.now.began.seq);
         }
-        stage.note_step(&step.path, step.verb, "began", "");
+        let rounds = self.rounds.clone();
+        let facts = StepFacts { verb: step.verb.to_owned(), rounds, ..StepFacts::default() };
+        let began = StepFacts { end: self.now.began.seq, ..facts.clone() };
+        stage.note_step(&step.path, "began", began);
+        let before = (!is_judged_offline(&step.action)).then(|| self.clone());
         let done = self.carry_out(stage, step, id).await;
-        let (outcome, word, detail) = match &done {
-            Ok(()) => (StepOutcome::Passed, "passed", String::new()),
-            Err(trouble) => (StepOutcome::Failed, "failed", trouble.failure.message.clone()),
+        let (outcome, word) = match &done {
+            Ok(()) => (StepOutcome::Passed, "passed"),
+            Err(_) => (StepOutcome::Failed, "failed"),
         };
         stage.track.end(id, outcome);
-        stage.note_step(&step.path, step.verb, word, &detail);
+        let facts = StepFacts { end: stage.live()?.mark(), ..facts };
+        stage.note_step(&step.path, word, self.facts(facts, before.as_ref(), done.as_ref().err()));
         done.map_err(|trouble| trouble.at(&Place::of(step, &stage.scenario)))
     }
 
-    async fn carry_out(
+    /// What a step did, for whoever judges the record later.
+    fn facts(
+        &self,
+        facts: StepFacts,
+        before: Option<&Self>,
+        trouble: Option<&Trouble>,
+    ) -> StepFacts {
+        let mut facts = facts;
+        if let Some(before) = before {
+            facts.moved = self.cursors.moved_since(&before.cursors);
+            facts.died = self.cursors.died_since(&before.cursors);
+            facts.captured = self.scope.changed_since(&before.scope);
+        }
+        if let Some(Trouble { failure, .. }) = trouble {
+            facts.detail.clone_from(&failure.message);
+            facts.kind = Some(failure.kind.word());
+            facts.searched_to = failure.searched.map(|searched| Seq(searched.to_seq));
+        }
+        facts
+    }
+
+    pub(super) async fn carry_out(
         &mut self,
         stage: &Stage<'_>,
         step: &Step,
@@ -80,7 +123,7 @@ impl Branch {
                 self.never(stage, never, &Place::of(step, &stage.scenario), id).await
             }
             Action::Mark(name) => {
-                stage.mark(&name.resolve(&self.scope, stage)?);
+                stage.mark(&name.resolve(&self.scope, stage)?, self.now.began.seq);
                 Ok(())
             }
             Action::Reach(reach) => self.reach(stage, reach).await,
@@ -101,11 +144,11 @@ impl Branch {
             Action::Log(text) => {
                 let text = text.resolve(&self.scope, stage)?;
                 stage.tell(Progress::Log { text: &text });
-                stage.harness.note(What::Text { text });
+                stage.note(What::Text { text });
                 Ok(())
             }
             Action::Sleep(duration) => {
-                tokio::time::sleep(duration.resolve(&self.scope, stage)?).await;
+                stage.pass(duration.resolve(&self.scope, stage)?).await;
                 Ok(())
             }
         }
@@ -122,13 +165,20 @@ impl Branch {
         let mut copies: Vec<Self> = branches.iter().map(|_| self.clone()).collect();
         let played =
             copies.iter_mut().zip(branches).map(|(copy, steps)| copy.run_steps(stage, steps));
-        let ended = all_or_first_failure(played.collect()).await;
+        let ended = if stage.past().is_some() {
+            one_after_the_other(played.collect()).await
+        } else {
+            all_or_first_failure(played.collect()).await.map(drop)
+        };
         if let Err(trouble) = ended {
             stage.track.cancel_below(&format!("{}.parallel", step.path));
             return Err(trouble);
         }
         for copy in &copies {
             self.scope.join(&start, &copy.scope);
+        }
+        for copy in &copies {
+            self.reached = self.reached.later(copy.reached);
         }
         self.cursors.join(copies.into_iter().map(|copy| copy.cursors).collect());
         Ok(())
@@ -140,7 +190,7 @@ impl Branch {
         let mut played = Ok(());
         for i in 0..times {
             self.scope.set("i", i.into());
-            played = self.run_steps(stage, &repeat.steps).await;
+            played = self.run_round(stage, i, &repeat.steps).await;
             if played.is_err() {
                 break;
             }
@@ -161,13 +211,26 @@ impl Branch {
         for (i, item) in items.iter().enumerate() {
             self.scope.set(name, item.clone());
             self.scope.set("i", i.into());
-            played = self.run_steps(stage, &each.steps).await;
+            let round = u32::try_from(i).unwrap_or(u32::MAX);
+            played = self.run_round(stage, round, &each.steps).await;
             if played.is_err() {
                 break;
             }
         }
         self.restore(name, outer.0);
         self.restore("i", outer.1);
+        played
+    }
+
+    async fn run_round(
+        &mut self,
+        stage: &Stage<'_>,
+        round: u32,
+        steps: &[Step],
+    ) -> Result<(), Trouble> {
+        self.rounds.push(round);
+        let played = self.run_steps(stage, steps).await;
+        self.rounds.pop();
         played
     }
 
@@ -272,9 +335,28 @@ impl Branch {
     }
 }
 
+/// Whether a record of the events tells how the step ends. All others ended as they did.
+pub(super) fn is_judged_offline(action: &Action) -> bool {
+    match action {
+        Action::Lifecycle(lifecycle) => lifecycle.act == Act::Ready,
+        Action::Exited(_)
+        | Action::Expect(_)
+        | Action::Never(_)
+        | Action::Mark(_)
+        | Action::Let(_)
+        | Action::Assert(_)
+        | Action::Parallel(_)
+        | Action::Repeat(_)
+        | Action::For(_)
+        | Action::Use(_)
+        | Action::Log(_)
+        | Action::Sleep(_) => true,
+        _ => false,
+    }
+}
+
 /// Whether a step acts on the world, so that what was seen before it proves nothing about it.
-fn acts(action: &Action) -> bool {
-    use crate::scenario::model::Act;
+pub(super) fn acts(action: &Action) -> bool {
     match action {
         Action::Lifecycle(lifecycle) => lifecycle.act != Act::Ready,
         Action::Rpc(rpc) => rpc.method != crate::harness::Method::Get,

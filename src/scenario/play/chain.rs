@@ -36,7 +36,7 @@ impl Branch {
             parameters: parameters.map(|data| data.resolve(&self.scope, stage)).transpose()?,
             timestamp: text(&step.timestamp)?,
         };
-        let client = stage.harness.client(&node);
+        let client = stage.live()?.client(&node);
         client.activate_with(&options, within).await.map_err(|error| of(error.into(), &node))?;
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Branch {
             round: round.map(|round| round.resolve(&self.scope, stage)).transpose()?,
         };
         sandbox_only(stage, "bake", &options.needs_sandbox())?;
-        let client = stage.harness.client(&node);
+        let client = stage.live()?.client(&node);
         let mut last = Value::Null;
         let begun = Instant::now();
         let times = times.unwrap_or(1);
@@ -85,7 +85,7 @@ impl Branch {
         let error = self.refusal(stage, step.error.as_ref())?;
         let options = self.vote_options(stage, step)?;
         sandbox_only(stage, options.kind.verb(), &options.needs_sandbox())?;
-        let client = stage.harness.client(&node);
+        let client = stage.live()?.client(&node);
         let answer = client.vote_with(&options, within).await;
         let answer = answer.map(|vote| (vote.hash.clone(), vote.to_json()));
         let payload = judge(answer, error.as_ref()).map_err(|trouble| of(trouble, &node))?;
@@ -119,7 +119,7 @@ impl Branch {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let error = self.refusal(stage, step.error.as_ref())?;
         let operation = step.operation.resolve(&self.scope, stage)?;
-        let answer = stage.harness.client(&node).inject(&operation, within).await;
+        let answer = stage.live()?.client(&node).inject(&operation, within).await;
         let answer = answer.map(|hash| (hash.clone(), json!({ "hash": hash })));
         let payload = judge(answer, error.as_ref()).map_err(|trouble| of(trouble, &node))?;
         self.assign(&step.capture, &payload)
@@ -151,7 +151,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let within = stage.within(step.within.as_ref(), &self.scope)?;
         let nodes = self.peers(stage, step).await?;
-        stage.harness.connect(&nodes, within).await.map_err(peer_trouble)
+        stage.live()?.connect(&nodes, within).await.map_err(peer_trouble)
     }
 
     pub(super) async fn disconnect(
@@ -163,7 +163,7 @@ impl Branch {
         let nodes = self.peers(stage, step).await?;
         for (index, a) in nodes.iter().enumerate() {
             for b in &nodes[index + 1..] {
-                stage.harness.disconnect(a, b, within).await.map_err(peer_trouble)?;
+                stage.live()?.disconnect(a, b, within).await.map_err(peer_trouble)?;
             }
         }
         Ok(())
@@ -194,7 +194,7 @@ fn judge(
 
 /// Refuses keys of a verb that nothing but the sandbox's client can do.
 fn sandbox_only(stage: &Stage<'_>, verb: &str, keys: &[&str]) -> Result<(), Trouble> {
-    if keys.is_empty() || !stage.harness.is_octez_real() {
+    if keys.is_empty() || !stage.live()?.is_octez_real() {
         return Ok(());
     }
     let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();

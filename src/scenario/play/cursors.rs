@@ -1,6 +1,6 @@
 //! A branch's position in the log of each daemon, and which matches are stale.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::daemon::DaemonName;
 use crate::event::Seq;
@@ -67,6 +67,16 @@ impl Cursors {
         self.deaths.get(daemon).copied()
     }
 
+    /// Positions that are others than they were in an earlier copy.
+    pub(super) fn moved_since(&self, before: &Self) -> BTreeMap<DaemonName, Seq> {
+        changed(&self.positions, &before.positions)
+    }
+
+    /// Deaths that are not known to an earlier copy.
+    pub(super) fn died_since(&self, before: &Self) -> BTreeMap<DaemonName, Seq> {
+        changed(&self.deaths, &before.deaths)
+    }
+
     /// After branches: the furthest of each.
     pub(super) fn join(&mut self, branches: Vec<Self>) {
         let names: BTreeSet<DaemonName> =
@@ -86,6 +96,14 @@ impl Cursors {
             }
         }
     }
+}
+
+fn changed(
+    now: &HashMap<DaemonName, Seq>,
+    before: &HashMap<DaemonName, Seq>,
+) -> BTreeMap<DaemonName, Seq> {
+    let changed = now.iter().filter(|(name, at)| before.get(*name) != Some(at));
+    changed.map(|(name, at)| (name.clone(), *at)).collect()
 }
 
 /// Where branches expected something, what they did before that is over; which of several did so last is not known, and

@@ -8,10 +8,11 @@ use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::Trouble;
+use super::world::{Frame, Waiting};
 use crate::daemon::DaemonName;
 use crate::event::waiters::{Bound, Test, subject};
 use crate::event::{Event, NamePattern, Seq, lifecycle_names};
-use crate::harness::{Node, WaitError, Waiter, Wanted};
+use crate::harness::{Node, WaitError, Wanted};
 use crate::record::{WaitSource, What};
 use crate::scenario::model::{EventPattern, Expect, Reach, Since};
 use crate::scenario::result::FailureKind;
@@ -23,6 +24,7 @@ pub(super) struct Pattern {
     pub(super) event: NamePattern,
     pub(super) bound: Option<Bound>,
     count: u32,
+    frame: Frame,
 }
 
 impl Pattern {
@@ -35,8 +37,8 @@ impl Pattern {
         }
     }
 
-    pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiter {
-        stage.harness.wait(self.wanted(), within)
+    pub(super) fn wait(&self, stage: &Stage<'_>, within: Duration) -> Waiting {
+        stage.wait(&self.frame, self.wanted(), within)
     }
 
     /// For whoever reads the log later.
@@ -59,15 +61,12 @@ impl Pattern {
 
     /// How often each of its daemons has been spawned.
     pub(super) fn runs(&self, stage: &Stage<'_>) -> Vec<usize> {
-        let runs = |name: &DaemonName| {
-            stage.roster.handle(name).map_or(0, |handle| handle.status().incarnations.len())
-        };
-        self.sources.iter().map(|(name, _)| runs(name)).collect()
+        self.sources.iter().map(|(name, _)| stage.incarnations(name).0.len()).collect()
     }
 
-    /// What history holds now, without waiting.
-    pub(super) async fn look_back(&self, stage: &Stage<'_>) -> Result<Event, WaitError> {
-        self.wait(stage, Duration::ZERO).await
+    /// What history holds now, without waiting: so long after the step began, if that is long ago.
+    pub(super) fn look_back(&self, stage: &Stage<'_>, lasted: Duration) -> Waiting {
+        stage.look_back(&self.frame, self.wanted(), lasted)
     }
 }
 
@@ -92,7 +91,7 @@ impl Branch {
             predicate: condition.predicate.clone(),
             variables: Arc::new(self.variables()),
         });
-        Ok(Pattern { sources, event, bound, count: 1 })
+        Ok(Pattern { sources, event, bound, count: 1, frame: self.now })
     }
 
     fn since(
@@ -104,10 +103,8 @@ impl Branch {
         Ok(match since {
             None => self.cursors.position(daemon),
             Some(Since::Beginning) => Seq::default(),
-            Some(Since::Start) => {
-                stage.roster.handle(daemon).and_then(|handle| handle.first()).unwrap_or_default()
-            }
-            Some(Since::Now) => stage.harness.mark(),
+            Some(Since::Start) => stage.present(daemon, &self.now).first.unwrap_or_default(),
+            Some(Since::Now) => self.now.began.seq,
             Some(Since::Mark(mark)) => {
                 let name = mark.resolve(&self.scope, stage)?;
                 stage.marked(&name).ok_or_else(|| {
@@ -144,7 +141,7 @@ impl Branch {
                 stage.track.awaits(id, waiter.id());
                 waiter
             });
-            let waiters: Vec<Waiter> = waiters.collect();
+            let waiters: Vec<Waiting> = waiters.collect();
             waits.push(Box::pin(all_of(waiters)));
         }
         let matches = all_or_first_failure(waits).await?;
@@ -181,7 +178,7 @@ impl Branch {
     /// An event that was expected has come: the cursor moves past it.
     pub(super) fn take_note(&mut self, stage: &Stage<'_>, event: &Event, id: StepId) {
         let path = stage.track.matched(id, event);
-        stage.harness.note(What::Match {
+        stage.note(What::Match {
             path,
             daemon: event.daemon.clone(),
             event: event.name.clone(),
@@ -190,6 +187,9 @@ impl Branch {
         });
         self.cursors.expected(&event.daemon);
         self.cursors.move_to(&event.daemon, event.seq.next());
+        if let Some(past) = stage.past() {
+            self.reached = self.reached.later(past.moment(event.seq));
+        }
         if event.name.as_str() == lifecycle_names::EXITED {
             self.cursors.died(&event.daemon, event.seq);
         }
@@ -231,8 +231,8 @@ fn not_reached(node: &Node, level: i64, within: Duration, error: WaitError) -> T
     trouble.about_no_event()
 }
 
-async fn all_of(waiters: Vec<Waiter>) -> Result<Vec<Event>, Trouble> {
-    let wait = |waiter: Waiter| -> Local<'_, Result<Event, Trouble>> {
+async fn all_of(waiters: Vec<Waiting>) -> Result<Vec<Event>, Trouble> {
+    let wait = |waiter: Waiting| -> Local<'_, Result<Event, Trouble>> {
         Box::pin(async move { Ok(waiter.await?) })
     };
     all_or_first_failure(waiters.into_iter().map(wait).collect()).await

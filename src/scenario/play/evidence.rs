@@ -102,13 +102,15 @@ pub(super) fn explained(stage: &Stage<'_>, mut trouble: Trouble, survey: &Survey
         return trouble;
     }
     trouble.is_explained = true;
-    on_the_clock_of(stage, survey, &mut trouble.failure);
+    if stage.past().is_none() {
+        on_the_clock_of(stage, survey, &mut trouble.failure);
+        trouble.failure.host = Some(host());
+    }
     if let Some(daemon) = &trouble.daemon {
         trouble.failure.daemon_state = state_of(stage, survey, daemon);
     }
     trouble.failure.others = others(stage, survey, trouble.daemon.as_ref());
     without_its_node(&mut trouble.failure);
-    trouble.failure.host = Some(host());
     trouble
 }
 
@@ -143,19 +145,30 @@ pub(super) fn state_of(
     survey: &Surveyed,
     name: &DaemonName,
 ) -> Option<DaemonState> {
+    stage.roster.declaration(name)?;
     let handle = stage.roster.handle(name);
     let status = handle.as_ref().map(|handle| handle.status());
-    stage.roster.declaration(name)?;
+    let (incarnations, gave_up) = stage.incarnations(name);
+    let newest = incarnations.last();
+    let is_alive = newest.is_some_and(|newest| newest.exited.is_none());
+    let recorded = match newest {
+        None => "never-run",
+        Some(_) if gave_up => "given-up",
+        Some(_) if is_alive => "running",
+        Some(_) => "exited",
+    };
+    let pid = match &status {
+        Some(status) => status.pid,
+        None => newest.filter(|_| is_alive).map(|newest| newest.pid),
+    };
     let seen = survey.daemons.get(name).cloned().unwrap_or_default();
-    let incarnations = status.as_ref().map(|status| &status.incarnations[..]).unwrap_or_default();
-    let pid = status.as_ref().and_then(|status| status.pid);
     Some(DaemonState {
         name: name.to_string(),
         alive: pid.is_some(),
-        incarnation: incarnations.last().map_or(0, |one| one.number.0),
+        incarnation: newest.map_or(0, |one| one.number.0),
         last_event_age_s: seen.last_event_age.map(|age| age.as_secs_f64()),
         last_lines: seen.last_lines,
-        state: status.map_or("never-run", |status| word(&status.state)).to_owned(),
+        state: status.map_or(recorded, |status| word(&status.state)).to_owned(),
         pid: pid.and_then(|pid| u32::try_from(pid).ok()),
         last_event: seen.last_event.map(|name| name.to_string()),
         malformed: seen.malformed,

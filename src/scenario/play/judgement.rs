@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use super::settings::success_codes;
 use super::stage::Stage;
 use super::track::flatten;
 use super::trouble::{Place, Trouble};
 use super::{Ended, evidence};
-use crate::daemon::lifecycle::State;
 use crate::daemon::restart::is_failure;
 use crate::daemon::{DaemonName, ExitCause, ExitReason, ExitStatus};
 use crate::harness::{IncarnationStatus, Surveyed};
+use crate::record::Phase;
 use crate::scenario::model::ReadyWhen;
 use crate::scenario::result::{
     Cause, DaemonResult, Exit, FailureKind, IncarnationResult, Outcome, ScenarioResult,
@@ -21,8 +22,9 @@ const SETTLING: std::time::Duration = std::time::Duration::from_secs(10);
 /// Writes down how the play ended; the daemons still live.
 pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut ScenarioResult) {
     // Bounded, as everything: a harness that does not settle must not keep the play from ending.
-    let _ = tokio::time::timeout(SETTLING, stage.harness.settle()).await;
-    let survey = stage.harness.survey().await;
+    stage.settle_within(SETTLING).await;
+    stage.note_end(Phase::Play);
+    let survey = stage.survey().await;
     let trouble = match ended {
         Ended::InTrouble(trouble) => Some(trouble),
         Ended::FinallyFailed(trouble) => Some(unexpected_exit(stage).unwrap_or(trouble)),
@@ -30,6 +32,8 @@ pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut Scena
             stage.judge_watches(&survey);
             unexpected_exit(stage).or_else(|| stage.first_vacuous())
         }
+        // What can be judged holds.
+        Ended::Unjudged => None,
         Ended::Interrupted => {
             result.outcome = Outcome::Interrupted;
             None
@@ -54,12 +58,11 @@ pub(super) async fn conclude(stage: &Stage<'_>, ended: Ended, result: &mut Scena
 /// A daemon's own exit with a status that is no success, which no policy and no step has answered.
 fn unexpected_exit(stage: &Stage<'_>) -> Option<Trouble> {
     for name in stage.roster.names() {
-        let Some(handle) = stage.roster.handle(name) else { continue };
-        let status = handle.status();
-        let success = handle.success_codes();
-        let gave_up = matches!(status.state, State::GivenUp { .. });
-        let last = status.incarnations.last().map(|one| one.number);
-        for one in &status.incarnations {
+        let (incarnations, gave_up) = stage.incarnations(name);
+        let declaration = stage.roster.declaration(name);
+        let success = declaration.as_ref().map_or_else(Vec::new, success_codes);
+        let last = incarnations.last().map(|one| one.number);
+        for one in &incarnations {
             let Some((at, exit)) = one.exited else { continue };
             let by_itself = exit.cause == ExitCause::Itself && is_failure(exit.status, &success);
             let is_given_up = gave_up && Some(one.number) == last;
@@ -74,7 +77,7 @@ fn unexpected_exit(stage: &Stage<'_>) -> Option<Trouble> {
                     stage.seconds(at)
                 );
                 let mut trouble = Trouble::new(FailureKind::UnexpectedExit, message).of(name);
-                if let Some(declaration) = stage.roster.declaration(name) {
+                if let Some(declaration) = &declaration {
                     trouble = trouble.at(&Place::new("", declaration.span));
                 }
                 return Some(trouble);
@@ -92,9 +95,8 @@ fn is_ready_by(stage: &Stage<'_>, name: &DaemonName, status: ExitStatus) -> bool
 
 fn daemon(stage: &Stage<'_>, survey: &Surveyed, name: &DaemonName) -> DaemonResult {
     let kind = stage.roster.declaration(name).map(|known| known.kind.word());
-    let status = stage.roster.handle(name).map(|handle| handle.status());
+    let (incarnations, _) = stage.incarnations(name);
     let seen = survey.daemons.get(name).cloned().unwrap_or_default();
-    let incarnations = status.map(|status| status.incarnations).unwrap_or_default();
     DaemonResult {
         name: name.to_string(),
         kind: kind.unwrap_or_default().to_owned(),

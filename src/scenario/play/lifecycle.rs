@@ -9,7 +9,8 @@ use super::side_by_side::{Local, all_or_first_failure};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::{Place, Trouble};
-use crate::daemon::lifecycle::{Refused, State};
+use super::world::{Frame, Present, Unmet};
+use crate::daemon::lifecycle::Refused;
 use crate::daemon::{DEFAULT_GRACE, DaemonName, ExitCause, ExitStatus, signal_number};
 use crate::event::waiters::Test;
 use crate::event::{NamePattern, Seq, lifecycle_names};
@@ -141,10 +142,10 @@ impl Branch {
             count: 1,
             never: false,
         });
-        let waiter = stage.harness.wait(wanted, within);
-        stage.track.awaits(id, waiter.id());
-        let exit = waiter.await.map_err(|error| {
-            let mut trouble = Trouble::from(error);
+        let waiting = stage.wait(&self.now, wanted, within);
+        stage.track.awaits(id, waiting.id());
+        let exit = waiting.await.map_err(|unmet| {
+            let mut trouble = Trouble::from(unmet);
             if trouble.failure.kind == FailureKind::TimedOut {
                 trouble.failure.message = format!("{name} did not end within {within:?}");
                 return trouble.about_no_event();
@@ -174,6 +175,28 @@ impl Branch {
         }
         let message = format!("{name} ended with {status}, not with {wanted}");
         Err(Trouble::new(FailureKind::ExitMismatch, message).of(&name))
+    }
+}
+
+impl Branch {
+    /// What `ready` asks of a record.
+    pub(super) async fn was_ready(
+        &mut self,
+        stage: &Stage<'_>,
+        step: &Lifecycle,
+    ) -> Result<(), Trouble> {
+        let within = stage.within(step.within.as_ref(), &self.scope)?;
+        let mut waits: Vec<Local<'_, Result<(), Trouble>>> = Vec::new();
+        for name in self.names(stage, &step.daemons)? {
+            let now = self.now;
+            let from = stage.present(&name, &now).ready_from(now.began.seq);
+            let from = self.cursors.last_death(&name).unwrap_or_default().max(from);
+            let waiting = stage.wait(&now, readiness(&name, from), within);
+            waits.push(Box::pin(async move {
+                waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &name, within))
+            }));
+        }
+        all_or_first_failure(waits).await.map(drop)
     }
 }
 
@@ -241,41 +264,17 @@ impl Deed<'_> {
     /// The present incarnation; after a death, the next one.
     async fn ready(&self) -> Result<Moved, Trouble> {
         // Taken first: what is ready later than this has its record after it.
-        let now = self.stage.harness.mark();
-        let status = self.handle.status();
-        let from = match status.state {
-            // What the old incarnation said of itself does not count for the one that its policy will bring.
-            State::BackingOff { .. } | State::Preparing { .. } => now,
-            _ => status.first.unwrap_or_default(),
-        };
+        let now = self.stage.live()?.mark();
+        let from = Present::from(&self.handle).ready_from(now);
         self.ready_from(self.last_death.unwrap_or_default().max(from)).await?;
         Ok(self.moved(None))
     }
 
     async fn ready_from(&self, from: Seq) -> Result<(), Trouble> {
-        let wanted = Wanted {
-            sources: vec![(self.name.clone(), from)],
-            event: NamePattern::Exact(lifecycle_names::READY.into()),
-            test: Test::Any,
-            count: 1,
-        };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let waiter = self.stage.harness.wait(wanted, left);
-        self.stage.track.awaits(self.step, waiter.id());
-        waiter.await.map(|_| ()).map_err(|error| {
-            let mut trouble = Trouble::from(error);
-            let name = &self.name;
-            let message = match trouble.failure.kind {
-                FailureKind::TimedOut => format!("{name} was not ready within {:?}", self.within),
-                FailureKind::TerminatedBeforeEvent => {
-                    format!("{name} ended before it was ready")
-                }
-                _ => return trouble,
-            };
-            trouble.failure.message = message;
-            trouble.failure.kind = FailureKind::NotReady;
-            trouble.about_no_event()
-        })
+        let waiting = self.stage.wait(&Frame::default(), readiness(&self.name, from), left);
+        self.stage.track.awaits(self.step, waiting.id());
+        waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &self.name, self.within))
     }
 
     async fn terminate(&self) -> Result<Moved, Trouble> {
@@ -298,7 +297,7 @@ impl Deed<'_> {
 
     /// SIGKILL as a fault. One that finds its target gone has hit nothing.
     async fn crash(&self) -> Result<Moved, Trouble> {
-        let number = self.stage.harness.next_fault();
+        let number = self.stage.live()?.next_fault();
         let at_s = self.stage.seconds(Instant::now());
         let order = self.handle.crash_as(number);
         let done = match tokio::time::timeout_at(self.deadline.into(), order).await {
@@ -328,7 +327,7 @@ impl Deed<'_> {
     fn record_fault(&self, number: u32, at_s: f64, hit: bool) {
         let kind = self.act.verb().to_owned();
         let target = self.name.clone();
-        self.stage.harness.note(What::Fault { number, kind: kind.clone(), target, hit });
+        self.stage.note(What::Fault { number, kind: kind.clone(), target, hit });
         let target = self.name.to_string();
         let by = Some(self.by.clone());
         let fault = FaultResult { number, kind, target, at_s, delayed_s: 0.0, hit, by };
@@ -352,6 +351,35 @@ impl Deed<'_> {
         }
         Ok(self.moved(None))
     }
+}
+
+impl Present {
+    /// From where on a record of readiness is the present incarnation's; while there is none, the next one's.
+    fn ready_from(self, now: Seq) -> Seq {
+        // What the old incarnation said of itself does not count for the one that its policy will bring.
+        if self.is_between { now } else { self.first.unwrap_or_default() }
+    }
+}
+
+fn readiness(name: &DaemonName, from: Seq) -> Wanted {
+    Wanted {
+        sources: vec![(name.clone(), from)],
+        event: NamePattern::Exact(lifecycle_names::READY.into()),
+        test: Test::Any,
+        count: 1,
+    }
+}
+
+fn not_ready(unmet: Unmet, name: &DaemonName, within: Duration) -> Trouble {
+    let mut trouble = Trouble::from(unmet);
+    let message = match trouble.failure.kind {
+        FailureKind::TimedOut => format!("{name} was not ready within {within:?}"),
+        FailureKind::TerminatedBeforeEvent => format!("{name} ended before it was ready"),
+        _ => return trouble,
+    };
+    trouble.failure.message = message;
+    trouble.failure.kind = FailureKind::NotReady;
+    trouble.about_no_event()
 }
 
 /// A pause with an end. If its step is given up before, the daemon goes on all the same: `finally` must find it alive.

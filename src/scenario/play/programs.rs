@@ -32,7 +32,7 @@ impl Branch {
         loop {
             let left = repeated.map(|limit| limit.saturating_sub(begun.elapsed()).max(ASK_EVERY));
             let limit = left.unwrap_or(request);
-            let answer = stage.harness.http(step.method, &url, body.clone(), limit).await;
+            let answer = stage.live()?.http(step.method, &url, body.clone(), limit).await;
             let wrong = match self.judge_answer(step, status, answer) {
                 Ok(payload) => return self.assign(&step.capture, &payload),
                 Err(wrong) => wrong,
@@ -84,7 +84,7 @@ impl Branch {
         let stdin = stdin.map(|stdin| stdin.resolve(&self.scope, stage)).transpose()?;
         let code = step.code.as_ref().map(|code| code.resolve(&self.scope, stage)).transpose()?;
         let stdin = stdin.unwrap_or_default().into_bytes();
-        let output = stage.harness.exec(command, stdin, within).await?;
+        let output = stage.live()?.exec(command, stdin, within).await?;
         let wanted = ExitStatus::Code(code.unwrap_or(0));
         if output.status != wanted {
             let stderr = output.stderr.text();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::evidence;
 use super::stage::Stage;
 use super::trouble::Trouble;
+use super::world::World;
+use crate::harness::Harness;
 use crate::host::usage::usage;
 use crate::scenario::job::{Progress, Urgency};
 use crate::scenario::result::FailureKind;
@@ -44,7 +46,9 @@ pub(super) async fn over(stage: &Stage<'_>, what: &str, limit: Duration) -> Trou
     let waits = stage.track.running().into_iter().flat_map(|step| step.waits).collect::<Vec<_>>();
     if !waits.is_empty() {
         stage.is_over.set(true);
-        stage.harness.expire(waits);
+        if let World::Live(harness) = stage.world {
+            harness.expire(waits);
+        }
         tokio::time::sleep(LAST_WORDS).await;
     }
     stage.out_of_time(what, limit)
@@ -73,14 +77,16 @@ pub(super) async fn tell_of(stage: &Stage<'_>, trouble: &Trouble) {
 }
 
 async fn tell(stage: &Stage<'_>, occasion: Occasion) {
-    if let Ok(state) = tokio::time::timeout(LOOK, look(stage, occasion)).await {
+    // Nobody asks a record.
+    let World::Live(harness) = stage.world else { return };
+    if let Ok(state) = tokio::time::timeout(LOOK, look(stage, harness, occasion)).await {
         stage.tell(Progress::State(&state));
     }
 }
 
-async fn look(stage: &Stage<'_>, occasion: Occasion) -> PlayState {
-    let mut inspection = stage.harness.inspect().await;
-    let survey = stage.harness.survey().await;
+async fn look(stage: &Stage<'_>, harness: &Harness, occasion: Occasion) -> PlayState {
+    let mut inspection = harness.inspect().await;
+    let survey = harness.survey().await;
     let steps = stage.track.running().into_iter().map(|step| {
         let is_its = |wait: &mut crate::harness::PendingWait| step.waits.contains(&wait.id);
         RunningStep {
@@ -106,7 +112,7 @@ async fn look(stage: &Stage<'_>, occasion: Occasion) -> PlayState {
         occasion,
         after_s: stage.began.elapsed().as_secs_f64(),
         seed: stage.job.seed,
-        log_end: stage.harness.mark().0,
+        log_end: harness.mark().0,
         steps,
         daemons: daemons.collect(),
         waits: inspection.waits,

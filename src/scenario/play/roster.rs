@@ -159,7 +159,7 @@ impl Branch {
         }
         let declared = stage.roster.declaration(name);
         if declared.as_ref().is_some_and(|daemon| daemon.kind == Kind::Baker)
-            && !stage.harness.is_octez_real()
+            && !stage.live()?.is_octez_real()
         {
             let message = format!(
                 "{name} is an `octez-baker`, which the sandbox does not have: play it with `--octez`, or `bake`"
@@ -169,14 +169,14 @@ impl Branch {
         if let Some(daemon) = declared.filter(|daemon| daemon.settings.binary.is_none())
             && daemon.kind != Kind::Process
         {
-            let found = stage.harness.octez_program(daemon.kind.word());
+            let found = stage.live()?.octez_program(daemon.kind.word());
             found.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
         }
         let handle = match self.prepare(stage, name)? {
             Prepared::Node(options, spec) => {
-                Handle::Node(stage.harness.create_node(*options, spec).await?)
+                Handle::Node(stage.live()?.create_node(*options, spec).await?)
             }
-            Prepared::Other(spec) => Handle::Other(stage.harness.create(spec).await?),
+            Prepared::Other(spec) => Handle::Other(stage.live()?.create(spec).await?),
         };
         stage.roster.set_handle(name, &handle);
         Ok(handle)

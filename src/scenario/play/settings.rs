@@ -17,10 +17,21 @@ use crate::daemon::{
 use crate::event::Envelope;
 use crate::octez::{AccuserOptions, BakerOptions, NodeOptions, NodePorts, Upgrade};
 use crate::scenario::model::{
-    EventsFrom, ProcessSettings, ReadyWhen, RestartSettings, Settings, UpgradeSetting,
+    DaemonDeclaration, EventsFrom, ProcessSettings, ReadyWhen, RestartSettings, Settings,
+    UpgradeSetting,
 };
 use crate::scenario::result::FailureKind;
 use crate::scenario::values::{FromValue, Setting, Text, ValueError};
+
+/// Exit codes that are no failure.
+pub(super) fn success_codes(declaration: &DaemonDeclaration) -> Vec<i32> {
+    let declared = declaration.settings.restart.as_ref();
+    let declared = declared.and_then(|restart| restart.success.clone());
+    declared.unwrap_or_else(|| match declaration.kind {
+        Kind::Process => vec![0],
+        _ => crate::octez::SUCCESS.to_vec(),
+    })
+}
 
 /// What the values of a declaration are resolved in.
 struct Resolver<'b, 's> {
@@ -99,7 +110,7 @@ impl Branch {
 
 impl Resolver<'_, '_> {
     fn node(&self, name: &DaemonName, settings: &Settings) -> Result<Prepared, Trouble> {
-        let harness = self.stage.harness;
+        let harness = self.stage.live()?;
         let port = |what: &str| {
             let port = harness.port(&format!("{name}.{what}"));
             port.map_err(|error| Trouble::environment(crate::cause::chain(&error)))
@@ -139,7 +150,7 @@ impl Resolver<'_, '_> {
         if !is_ours {
             return Ok(peer.to_owned());
         }
-        let port = self.stage.harness.port(&format!("{peer}.net"));
+        let port = self.stage.live()?.port(&format!("{peer}.net"));
         let port = port.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
         Ok(format!("127.0.0.1:{port}"))
     }
@@ -149,7 +160,7 @@ impl Resolver<'_, '_> {
         let (_, endpoint) = self.watched(name, settings)?;
         let base_dir = match &own.base_dir {
             Some(path) => self.path(path)?,
-            None => self.stage.harness.directory(name.as_str())?,
+            None => self.stage.live()?.directory(name.as_str())?,
         };
         let mut options = AccuserOptions::new(endpoint, base_dir);
         options.binary = self.binary(settings)?;
@@ -170,14 +181,14 @@ impl Resolver<'_, '_> {
             let message = format!("{name} has no `node`");
             return Err(Trouble::new(FailureKind::Spawn, message).of(name));
         };
-        let port = self.stage.harness.port(&format!("{}.rpc", node.value));
+        let port = self.stage.live()?.port(&format!("{}.rpc", node.value));
         let port = port.map_err(|error| Trouble::environment(crate::cause::chain(&error)))?;
         Ok((&node.value, format!("http://127.0.0.1:{port}")))
     }
 
     /// It has the keys of its node's client.
     fn baker(&self, name: &DaemonName, settings: &Settings) -> Result<DaemonSpec, Trouble> {
-        let harness = self.stage.harness;
+        let harness = self.stage.live()?;
         let (node, endpoint) = self.watched(name, settings)?;
         let options = BakerOptions {
             binary: self.binary(settings)?,

@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use super::trouble::Trouble;
+
 /// A future that need not be sent anywhere.
 pub(super) type Local<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -27,6 +29,21 @@ pub(super) async fn all_or_first_failure<T, E>(
     })
     .await?;
     Ok(answers.into_iter().flatten().collect())
+}
+
+/// Plays branches of a record, where nothing is waited for: each to its end. A failure counts before what is not known.
+pub(super) async fn one_after_the_other(
+    branches: Vec<Local<'_, Result<(), Trouble>>>,
+) -> Result<(), Trouble> {
+    let mut worst: Option<Trouble> = None;
+    for branch in branches {
+        if let Err(trouble) = branch.await
+            && worst.as_ref().is_none_or(|worst| worst.is_undecided && !trouble.is_undecided)
+        {
+            worst = Some(trouble);
+        }
+    }
+    worst.map_or(Ok(()), Err)
 }
 
 /// The answer of the first that has one; the others are dropped. Never, if there are none.

@@ -8,12 +8,14 @@ use super::roster::Roster;
 use super::track::{StepId, Track};
 use super::trouble::Trouble;
 use super::vacuity::Watch;
+use super::world::World;
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, Incarnation};
 use crate::event::Seq;
-use crate::harness::{Daemon, Harness, Surveyed};
-use crate::record::What;
+use crate::harness::{Daemon, Surveyed};
+use crate::record::{StepFacts, What};
 use crate::scenario::job::{Job, Listener, Progress};
 use crate::scenario::model::Scenario;
+use crate::scenario::recheck::JudgedStep;
 use crate::scenario::result::{By, FailureKind, FaultResult};
 use crate::scenario::values::{Scope, Setting};
 
@@ -23,7 +25,7 @@ const LONGEST: Duration = Duration::from_hours(365 * 24);
 pub(super) struct Stage<'a> {
     pub(super) job: &'a Job,
     pub(super) scenario: Scenario,
-    pub(super) harness: &'a Harness,
+    pub(super) world: World<'a>,
     pub(super) roster: Roster,
     pub(super) track: Track,
     pub(super) began: Instant,
@@ -36,6 +38,10 @@ pub(super) struct Stage<'a> {
     vacuous: RefCell<Vec<Trouble>>,
     watched: RefCell<Vec<Watch>>,
     pub(super) faults: RefCell<Vec<FaultResult>>,
+    /// Of a record: what came of each step.
+    pub(super) judged: RefCell<Vec<JudgedStep>>,
+    /// What `${port.NAME}` and the like came to, as far as it has been noted.
+    pub(super) resolved: RefCell<BTreeSet<String>>,
     /// Exits that a step has asked about.
     answered: RefCell<BTreeSet<(DaemonName, Incarnation)>>,
     /// The last step that was to end each incarnation.
@@ -48,7 +54,7 @@ impl<'a> Stage<'a> {
     pub(super) fn new(
         job: &'a Job,
         scenario: Scenario,
-        harness: &'a Harness,
+        world: World<'a>,
         listener: &'a dyn Listener,
         began: Instant,
     ) -> Self {
@@ -56,7 +62,7 @@ impl<'a> Stage<'a> {
             job,
             roster: Roster::new(&scenario),
             scenario,
-            harness,
+            world,
             track: Track::new(began),
             began,
             listener,
@@ -66,6 +72,8 @@ impl<'a> Stage<'a> {
             vacuous: RefCell::default(),
             watched: RefCell::default(),
             faults: RefCell::default(),
+            judged: RefCell::default(),
+            resolved: RefCell::default(),
             answered: RefCell::default(),
             enders: RefCell::default(),
             is_over: Cell::default(),
@@ -95,28 +103,23 @@ impl<'a> Stage<'a> {
         self.listener.heard(progress);
     }
 
-    pub(super) fn note_step(&self, path: &str, verb: &str, outcome: &str, detail: &str) {
+    pub(super) fn note_step(&self, path: &str, outcome: &str, facts: StepFacts) {
         if self.track.is_full() && outcome != "failed" {
             if !self.elided.replace(true) {
                 let text =
                     "a long loop: of what follows only the newest round is listed".to_owned();
-                self.harness.note(What::Text { text });
+                self.note(What::Text { text });
             }
             return;
         }
-        let mut more = serde_json::Map::new();
-        more.insert("verb".into(), verb.into());
-        if !detail.is_empty() {
-            more.insert("detail".into(), detail.into());
-        }
         let (path, outcome) = (path.to_owned(), outcome.to_owned());
-        self.harness.note(What::Step { path, outcome, more });
+        self.note(What::Step { path, outcome, more: facts.into_fields() });
     }
 
     /// Notes what a step begins to wait for.
     pub(super) fn note_wait(&self, id: StepId, wait: impl FnOnce(String) -> What) {
         if !self.track.is_full() {
-            self.harness.note(wait(self.track.path(id)));
+            self.note(wait(self.track.path(id)));
         }
     }
 
@@ -157,8 +160,8 @@ impl<'a> Stage<'a> {
         (self.scenario.strict && !all.is_empty()).then(|| all.remove(0))
     }
 
-    pub(super) fn mark(&self, name: &str) {
-        self.marks.borrow_mut().insert(name.to_owned(), self.harness.mark());
+    pub(super) fn mark(&self, name: &str, position: Seq) {
+        self.marks.borrow_mut().insert(name.to_owned(), position);
     }
 
     pub(super) fn marked(&self, name: &str) -> Option<Seq> {

@@ -28,6 +28,18 @@ struct Entry {
     /// It holds other steps, which say more than it does.
     is_block: bool,
     waits: Vec<WaiterId>,
+    /// In a record: when it began, and how long it took.
+    played: Option<(f64, f64)>,
+}
+
+impl Entry {
+    fn to_result(&self) -> StepResult {
+        let mut result = self.result.clone();
+        if let Some((started_s, duration_s)) = self.played {
+            (result.started_s, result.duration_s) = (started_s, duration_s);
+        }
+        result
+    }
 }
 
 /// A step that is going on.
@@ -61,8 +73,9 @@ impl Track {
         let started_s = self.began.elapsed().as_secs_f64();
         let result = StepResult { started_s, ..skipped(step) };
         let is_block = !step.action.blocks().is_empty();
-        let waits = Vec::new();
-        let entry = Entry { result, since: Instant::now(), running: true, is_block, waits };
+        let (waits, played) = (Vec::new(), None);
+        let since = Instant::now();
+        let entry = Entry { result, since, running: true, is_block, waits, played };
         let mut newest = self.newest.borrow_mut();
         // A long loop: the newest round replaces the one before it.
         if steps.len() >= LIMIT
@@ -90,10 +103,10 @@ impl Track {
         }
     }
 
-    /// The step has begun a wait.
-    pub(super) fn awaits(&self, id: StepId, wait: WaiterId) {
+    /// The step has begun a wait; of a record there is none.
+    pub(super) fn awaits(&self, id: StepId, wait: Option<WaiterId>) {
         if let Some(entry) = self.steps.borrow_mut().get_mut(id.0) {
-            entry.waits.push(wait);
+            entry.waits.extend(wait);
         }
     }
 
@@ -115,6 +128,17 @@ impl Track {
             incarnation: event.incarnation.0,
         });
         entry.result.path.clone()
+    }
+
+    pub(super) fn match_of(&self, id: StepId) -> Option<Match> {
+        self.steps.borrow().get(id.0)?.result.r#match.clone()
+    }
+
+    /// When a step of a record was played.
+    pub(super) fn set_times(&self, id: StepId, started_s: f64, duration_s: f64) {
+        if let Some(entry) = self.steps.borrow_mut().get_mut(id.0) {
+            entry.played = Some((started_s, duration_s));
+        }
     }
 
     /// A time limit ended the step, and with it the blocks around it.
@@ -168,7 +192,7 @@ impl Track {
     /// All steps in the order in which they began, those that never did where they stand in the file.
     pub(super) fn results(&self, file_order: &[&Step]) -> Vec<StepResult> {
         let mut results: Vec<StepResult> =
-            self.steps.borrow().iter().map(|entry| entry.result.clone()).collect();
+            self.steps.borrow().iter().map(Entry::to_result).collect();
         let mut after = 0;
         for step in file_order {
             if let Some(at) = results.iter().rposition(|result| result.path == step.path) {

@@ -21,6 +21,10 @@ pub(super) struct Trouble {
     pub(super) failure: Box<Failure>,
     /// Not the scenario's doing: exit code 4 or 70, not 1.
     pub(super) is_error: bool,
+    /// Not found out: of a record that does not tell.
+    pub(super) is_undecided: bool,
+    /// A value was missing, which in a record says nothing of the scenario.
+    pub(super) lacks_value: bool,
     /// The daemon whose state explains it.
     pub(super) daemon: Option<DaemonName>,
     /// The state of the daemons at that moment is in it.
@@ -30,7 +34,14 @@ pub(super) struct Trouble {
 impl Trouble {
     pub(super) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         let failure = Box::new(Failure::new(kind, message));
-        Self { failure, is_error: false, daemon: None, is_explained: false }
+        Self {
+            failure,
+            is_error: false,
+            is_undecided: false,
+            lacks_value: false,
+            daemon: None,
+            is_explained: false,
+        }
     }
 
     pub(super) fn environment(message: impl Into<String>) -> Self {
@@ -125,14 +136,16 @@ impl Place {
 
 impl From<ValueError> for Trouble {
     fn from(error: ValueError) -> Self {
-        match error {
+        let trouble = match error {
             ValueError::NoEnvironment { .. } | ValueError::Unavailable { .. } => {
                 Self::environment(error.to_string())
             }
             ValueError::Unset { .. } | ValueError::WrongType { .. } => {
                 Self::new(FailureKind::Assert, error.to_string())
             }
-        }
+        };
+        let lacks_value = !matches!(error, ValueError::WrongType { .. });
+        Self { lacks_value, ..trouble }
     }
 }
 

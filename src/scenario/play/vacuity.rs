@@ -3,6 +3,7 @@
 use super::events::Pattern;
 use super::stage::Stage;
 use super::trouble::{Place, Trouble};
+use super::world::Unmet;
 use crate::daemon::DaemonName;
 use crate::event::{NamePattern, lifecycle_names};
 use crate::harness::{Surveyed, WaitError};
@@ -76,15 +77,25 @@ fn is_known(stage: &Stage<'_>, daemon: &DaemonName, event: &NamePattern) -> bool
 }
 
 /// A `where` that was unknown on every event of that name would not have told the wrong one from the right.
-pub(super) fn unknown_throughout(pattern: &Pattern, error: &WaitError) -> Option<Trouble> {
-    let (WaitError::TimedOut { miss, .. }
-    | WaitError::TerminatedBeforeEvent { miss, .. }
-    | WaitError::GaveUp { miss, .. }) = error
-    else {
-        return None;
+///
+/// An error if it is not known whether the event came.
+pub(super) fn unknown_throughout(
+    pattern: &Pattern,
+    unmet: Unmet,
+) -> Result<Option<Trouble>, Trouble> {
+    let error = match unmet {
+        Unmet::Failed(error) => error,
+        Unmet::Undecided(_) => return Err(unmet.into()),
+    };
+    let miss = match *error {
+        WaitError::TimedOut { miss, .. }
+        | WaitError::TerminatedBeforeEvent { miss, .. }
+        | WaitError::GaveUp { miss, .. } => miss,
+        error @ WaitError::Unreadable { .. } => return Err(error.into()),
+        _ => return Ok(None),
     };
     if miss.same_name == 0 || miss.unknown < miss.same_name {
-        return None;
+        return Ok(None);
     }
     let predicate = pattern.bound.as_ref().map_or("", |bound| bound.predicate.source());
     let near = miss.nearest.first().map_or("", |near| near.explanation.as_str());
@@ -92,6 +103,6 @@ pub(super) fn unknown_throughout(pattern: &Pattern, error: &WaitError) -> Option
         "`{predicate}` was unknown on all {} events of {}: {near}",
         miss.same_name, pattern.event
     );
-    let (daemon, _) = pattern.sources.first()?;
-    Some(Trouble::new(FailureKind::Vacuous, message).of(daemon))
+    let daemon = pattern.sources.first().map(|(daemon, _)| daemon);
+    Ok(daemon.map(|daemon| Trouble::new(FailureKind::Vacuous, message).of(daemon)))
 }

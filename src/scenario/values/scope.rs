@@ -57,6 +57,12 @@ impl Scope {
         }
     }
 
+    /// Variables that have another value than in an earlier copy.
+    pub fn changed_since(&self, before: &Self) -> BTreeMap<String, Value> {
+        let changed = self.variables.iter().filter(|(name, value)| before.get(name) != Some(value));
+        changed.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// The value: of the variable's own type if the template is nothing else, a string otherwise.
     pub fn value(&self, template: &Template, builtins: &dyn Builtins) -> Result<Value, ValueError> {
         if let Some(reference) = template.whole() {
