@@ -1,7 +1,5 @@
 //! What a test makes a client vote for and inject, and how a refusal is told.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use tribunal::harness::ClientError;
 use tribunal::octez::{VoteKind, VoteOptions};
 
