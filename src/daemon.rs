@@ -227,8 +227,21 @@ pub struct Preparation {
     pub command: CommandLine,
     /// Skipped when this file exists, so that a restart keeps what the first run made.
     pub unless_exists: PathBuf,
-    /// Merged, object by object, into that file once the command has made it.
+    /// Run in its place where the file exists, but was made by a preparation that said something else: what a test
+    /// changes between two incarnations. `None`: the file stays as it is.
+    pub renewal: Option<CommandLine>,
+    /// Merged, object by object, into that file once a command has made it.
     pub merge: Option<serde_json::Value>,
+}
+
+impl Preparation {
+    /// The command that is due now; `before` is what was last carried out in this one's place.
+    pub fn due(&self, exists: bool, before: Option<&Self>) -> Option<&CommandLine> {
+        if !exists {
+            return Some(&self.command);
+        }
+        before.filter(|before| *before != self).and(self.renewal.as_ref())
+    }
 }
 
 /// Where the daemon's JSON lines come from, and how it is told to write them there.

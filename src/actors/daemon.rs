@@ -35,7 +35,7 @@ use super::event_bus::{Append, EventBus, LogEnd};
 use super::event_pipe::EventPipe;
 use super::latch::{PanicGuard, PanicLatch};
 use crate::daemon::lifecycle::{Action, Fact, Lifecycle, Request, State};
-use crate::daemon::{DaemonSpec, ExitCause, ExitReason, Incarnation};
+use crate::daemon::{DaemonSpec, ExitCause, ExitReason, Incarnation, Preparation};
 use crate::event::Seq;
 use crate::event::waiters::WaiterId;
 use crate::host::guardian::Guardian;
@@ -113,6 +113,8 @@ pub(crate) struct Daemon {
     enders: Vec<(Port, Seq)>,
     /// Told when the death under way has been judged, and so all that was written has been read.
     settlers: Vec<oneshot::Sender<()>>,
+    /// What the newest incarnation was prepared by.
+    prepared: Vec<Preparation>,
     /// Preparation, back-off or grace under way.
     pending: Option<SpawnHandle>,
     grace: Duration,
@@ -165,6 +167,7 @@ impl Daemon {
             starters: Vec::new(),
             enders: Vec::new(),
             settlers: Vec::new(),
+            prepared: Vec::new(),
             pending: None,
             grace,
             grace_until: None,

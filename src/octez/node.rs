@@ -95,6 +95,7 @@ impl NodeOptions {
         Preparation {
             command: self.command(args.into()),
             unless_exists: self.data_dir.join("identity.json"),
+            renewal: None,
             merge: None,
         }
     }
@@ -102,18 +103,10 @@ impl NodeOptions {
     /// What is told here is not repeated on `run`: a restarted node reads its `config.json`.
     fn configuration(&self) -> Preparation {
         let data_dir = text(&self.data_dir);
-        let mut args: Vec<String> = [
-            "config",
-            "init",
-            "--data-dir",
-            &data_dir,
-            "--network",
-            "sandbox",
-            "--expected-pow",
-            "0",
-        ]
-        .map(Into::into)
-        .into();
+        let mut args: Vec<String> =
+            ["--data-dir", &data_dir, "--network", "sandbox", "--expected-pow", "0"]
+                .map(Into::into)
+                .into();
         let mut option = |name: &str, value: Option<String>| {
             if let Some(value) = value {
                 args.extend([name.to_owned(), value]);
@@ -131,9 +124,14 @@ impl NodeOptions {
         if self.private_mode {
             args.push("--private-mode".into());
         }
+        let config = |verb: &str| {
+            let words = ["config", verb].map(String::from);
+            self.command(words.into_iter().chain(args.iter().cloned()).collect())
+        };
         Preparation {
-            command: self.command(args),
+            command: config("init"),
             unless_exists: self.data_dir.join("config.json"),
+            renewal: Some(config("reset")),
             merge: self.merged(),
         }
     }

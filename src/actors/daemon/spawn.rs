@@ -39,16 +39,22 @@ impl Daemon {
         let around = self.around.clone();
         let daemon = self.spec.name.clone();
         let preparation = self.spec.preparation.clone();
+        let before = self.prepared.clone();
         let prepared = async move {
-            for step in &preparation {
-                run_preparation(step, &around).await.map_err(|lost| lost.named(&daemon))?;
+            for (place, step) in preparation.iter().enumerate() {
+                let prepared = run_preparation(step, before.get(place), &around).await;
+                prepared.map_err(|lost| lost.named(&daemon))?;
             }
-            Ok(())
+            Ok(preparation)
         };
         self.pending =
             Some(ctx.spawn(prepared.into_actor(self).map(move |prepared, daemon, ctx| {
                 daemon.pending = None;
-                match prepared.and_then(|()| daemon.spawn(incarnation, ctx)) {
+                let spawned = prepared.and_then(|prepared| {
+                    daemon.prepared = prepared;
+                    daemon.spawn(incarnation, ctx)
+                });
+                match spawned {
                     Ok(()) => daemon.spawned(incarnation, ctx),
                     Err(error) => daemon.spawn_failed(incarnation, error, ctx),
                 }
@@ -281,11 +287,13 @@ impl Unprepared {
     }
 }
 
-async fn run_preparation(step: &Preparation, around: &Surroundings) -> Result<(), Unprepared> {
-    if step.unless_exists.exists() {
-        return Ok(());
-    }
-    let mut command = step.command.clone();
+async fn run_preparation(
+    step: &Preparation,
+    before: Option<&Preparation>,
+    around: &Surroundings,
+) -> Result<(), Unprepared> {
+    let Some(command) = step.due(step.unless_exists.exists(), before) else { return Ok(()) };
+    let mut command = command.clone();
     surround(&mut command, around);
     let text = command_text(&command);
     let execution = Execution { command, stdin: Vec::new(), within: PREPARATION };
