@@ -72,8 +72,8 @@ fn all_daemons_are_shown_in_the_order_of_the_log() {
         "      0     +0.000 s  node 1     level.v0 {\"msg\":\"level.v0\",\"level\":3,\"ts\":7}
       1     +0.150 s  node 1     tribunal.ready {}
       2     +0.200 s  accuser 1  seen.v0 {\"msg\":\"seen.v0\",\"level\":4}
-      3     +0.300 s  accuser 1  malformed not JSON: expected ident at line 1 co…
-      4     +0.400 s  node 1     level.v0 {\"msg\":\"level.v0\",\"level\"…  (late)
+      3     +0.300 s  accuser 1  malformed not JSON: expected ident at line 1 c…
+      4     +0.400 s  node 1     level.v0 {\"msg\":\"level.v0\",\"level\":5}  (late)
 ";
     assert_eq!(text, expected);
 }
