@@ -28,7 +28,12 @@ pub enum RecordError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("{} is no run directory: it has no log.jsonl", path.display())]
+    #[error("no such run directory: {}", path.display())]
+    NoSuchRun { path: PathBuf },
+    #[error(
+        "{} is no run directory: it has no log.jsonl; `tribunal run` names that of a failure as `run dir`",
+        path.display()
+    )]
     NotARun { path: PathBuf },
     #[error("{}, line {line}: not a record of a run", path.display())]
     Corrupt { path: PathBuf, line: usize },

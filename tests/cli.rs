@@ -327,6 +327,8 @@ fn the_sandbox_is_installed_as_links_to_this_program() {
 fn what_is_no_run_directory_is_said() {
     let ran = Folder::new().run(&["events", "scenarios"]).exits(4);
     assert!(ran.err.contains("scenarios is no run directory"), "{}", ran.err);
+    let ran = Folder::new().run(&["recheck", "nowhere"]).exits(4);
+    assert!(ran.err.contains("no such run directory: nowhere"), "{}", ran.err);
 }
 
 #[test]

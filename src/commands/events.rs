@@ -1,11 +1,13 @@
 //! `tribunal events`: what a run recorded, and what events there are.
 
 use std::io::{BufWriter, Write};
+use std::path::Path;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use tribunal::daemon::Incarnation;
 use tribunal::event::catalogue::{Catalogue, difference};
+use tribunal::event::{NamePattern, likeness};
 use tribunal::record::{RecordedRun, RunDir};
 use tribunal::report::catalogue;
 use tribunal::report::events::{Amount, Filter, Format, write_events};
@@ -31,10 +33,30 @@ pub fn events(args: EventsArgs, streams: Streams) -> Result<Exit, CommandError> 
         (false, false) => Format::Table,
     };
     let mut out = BufWriter::new(streams.out());
-    write_events(&mut run, &filter(args.filter), format, &mut out)?;
+    let event = args.filter.event.as_ref().map(ToString::to_string);
+    let written = write_events(&mut run, &filter(args.filter), format, &mut out)?;
     out.flush()?;
+    if written == 0 {
+        tell_nothing(event, &args.runs[0], streams);
+    }
     tell_damage(run.damage(), streams);
     Ok(Exit::Passed)
+}
+
+/// An empty answer is told as such: it may come of a name that is mistyped.
+fn tell_nothing(event: Option<String>, run_dir: &Path, streams: Streams) {
+    let known = catalogue::open(run_dir).map(|(known, _)| known).unwrap_or_default();
+    let is_pattern = |name: &str| name.contains(['*', '?', '[']);
+    let unknown = event.filter(|name| !is_pattern(name) && !known.events.contains_key(name));
+    let Some(name) = unknown else {
+        streams.tell("tribunal: no such event in this run\n");
+        return;
+    };
+    let alike = |other: &&String| likeness(&name, other);
+    let closest = known.events.keys().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let closest = closest.filter(|other| NamePattern::Exact(name.as_str().into()).resembles(other));
+    let advice = closest.map_or_else(String::new, |other| format!("; did you mean {other}?"));
+    streams.tell(&format!("tribunal: no event `{name}` in this run{advice}\n"));
 }
 
 fn filter(args: FilterArgs) -> Filter {

@@ -40,6 +40,8 @@ pub enum CommandError {
     Trace(#[from] TraceError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    #[error("the report {} would overwrite a scenario that is to be played", path.display())]
+    OverScenario { path: PathBuf },
     #[error("only one report can go to standard output")]
     OneStandardOutput,
     #[error(transparent)]
@@ -68,9 +70,9 @@ impl CommandError {
             // The reader has seen enough, as in `| head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
             Self::Report(error) if error.nobody_reads() => Exit::Passed,
-            Self::Events(EventsError::UnknownDaemon { .. }) | Self::OneStandardOutput => {
-                Exit::Usage
-            }
+            Self::Events(EventsError::UnknownDaemon { .. })
+            | Self::OneStandardOutput
+            | Self::OverScenario { .. } => Exit::Usage,
             _ => Exit::Environment,
         }
     }

@@ -1,6 +1,6 @@
 //! The reports of a run: opened before anything is played, written when all is over.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +25,18 @@ pub struct Reports {
 /// Where reports are to be written to.
 pub fn files(args: &ReportingArgs) -> impl Iterator<Item = &Path> {
     [&args.json, &args.junit, &args.html, &args.trace].into_iter().flatten().map(AsRef::as_ref)
+}
+
+/// Refuses to write a report over one of the scenarios that are to be played.
+pub fn spare(args: &ReportingArgs, scenarios: &[PathBuf]) -> Result<(), CommandError> {
+    let place = |path: &Path| std::fs::canonicalize(path).ok();
+    for report in files(args) {
+        let report_at = place(report);
+        if report_at.is_some() && scenarios.iter().any(|scenario| place(scenario) == report_at) {
+            return Err(CommandError::OverScenario { path: report.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 impl Reports {

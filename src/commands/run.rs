@@ -56,7 +56,7 @@ impl Drop for LastAct {
 
 fn list(args: &RunArgs, streams: Streams) -> Result<Exit, CommandError> {
     let out = out(&args.reporting);
-    match selected(args, &out, streams)? {
+    match selected(discover(&args.paths)?, args, &out, streams)? {
         Selected::Cases(cases) => {
             streams.print(&listing(&cases))?;
             Ok(Exit::Passed)
@@ -74,8 +74,10 @@ fn work(args: &RunArgs, front: Option<FrontLink>, streams: Streams) -> Result<Ex
     let interrupts = runtime.block_on(listening).map_err(CommandError::Begin)?;
 
     let out = out(&args.reporting);
+    let files = discover(&args.paths)?;
+    reports::spare(&args.reporting, &files)?;
     let reports = Reports::open(&args.reporting)?;
-    let cases = match selected(args, &out, streams)? {
+    let cases = match selected(files, args, &out, streams)? {
         Selected::Cases(cases) => cases,
         Selected::Refused(read, exit) => {
             let exit = reports.refused(&read, exit, streams);
@@ -121,8 +123,13 @@ enum Selected {
 }
 
 /// Reads all files, then chooses among their scenarios.
-fn selected(args: &RunArgs, out: &Path, streams: Streams) -> Result<Selected, CommandError> {
-    let read = read(discover(&args.paths)?, &args.playing.vars, &|_| Vec::new());
+fn selected(
+    files: Vec<PathBuf>,
+    args: &RunArgs,
+    out: &Path,
+    streams: Streams,
+) -> Result<Selected, CommandError> {
+    let read = read(files, &args.playing.vars, &|_| Vec::new());
     let colour = streams.err_colour();
     if !args.reporting.quiet {
         read.warnings.iter().for_each(|warning| streams.tell(&finding(warning, colour)));

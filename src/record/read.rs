@@ -165,6 +165,9 @@ impl RecordedRun {
 
     /// Opens a run that is over; an error if the directory holds none.
     pub fn open(dir: RunDir) -> Result<Self, RecordError> {
+        if !dir.root().exists() {
+            return Err(RecordError::NoSuchRun { path: dir.root().to_owned() });
+        }
         if !dir.log().is_file() {
             return Err(RecordError::NotARun { path: dir.root().to_owned() });
         }

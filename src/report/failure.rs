@@ -8,6 +8,7 @@ mod place;
 use std::fmt::Write;
 use std::path::Path;
 
+pub use self::daemons::{Told, told};
 use super::text::{BAD, DIM, INDENT, STRONG, WIDTH, duration, labelled, styled};
 use crate::run::rerun;
 use crate::scenario::result::{Failure, FailureKind, HostPressure, Outcome, ScenarioResult};
@@ -65,7 +66,7 @@ fn commands(failure: &Failure, run_dir: Option<&Path>) -> String {
 }
 
 /// `cpu pressure 4 %, io 0 %, memory 0 %; load 0.5 on 2 processors`
-fn pressure(host: &HostPressure) -> String {
+pub fn pressure(host: &HostPressure) -> String {
     let named = [("cpu", host.cpu), ("io", host.io), ("memory", host.memory)];
     let stalls = named.into_iter().filter_map(|(name, share)| Some((name, share?)));
     let stalls: Vec<String> = stalls.map(|(name, share)| format!("{name} {share:.0} %")).collect();
@@ -120,8 +121,8 @@ pub fn reason(failure: &Failure) -> &'static str {
         FailureKind::AlreadyRunning => "already running",
         FailureKind::NotRunning => "not running",
         FailureKind::Vacuous => "it proves nothing",
-        FailureKind::Rpc => "RPC",
-        FailureKind::Exec => "command",
+        FailureKind::Rpc => "the request failed",
+        FailureKind::Exec => "the command failed",
         FailureKind::Assert => "not true",
         FailureKind::Invariant => "invariant broken",
         FailureKind::Timeout => "time limit of the scenario",
@@ -133,7 +134,7 @@ pub fn reason(failure: &Failure) -> &'static str {
 }
 
 /// `once`, `3 times`
-fn times(count: u64) -> String {
+pub fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 

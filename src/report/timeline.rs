@@ -6,6 +6,7 @@
 //! ```
 //! Nothing that a daemon wrote is ever markup: in the page it is base64, and the scripts show it as text.
 
+mod failure;
 mod pack;
 mod page;
 

@@ -7,6 +7,7 @@ use walkdir::WalkDir;
 
 use super::Case;
 use super::expression::NameExpression;
+use crate::record::RunDir;
 
 /// Where scenarios are looked for when no path is given.
 pub const DEFAULT_FOLDER: &str = "scenarios";
@@ -29,7 +30,8 @@ pub enum DiscoverError {
 
 /// The files to read: each path that is a file, and every `*.yaml` below each that is a folder, sorted within it.
 ///
-/// A file that is reached twice is named once. Hidden files and folders below a named folder are passed over.
+/// A file that is reached twice is named once. Hidden files and folders, and run directories, below a named folder are passed
+/// over.
 pub fn discover(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DiscoverError> {
     let default = [PathBuf::from(DEFAULT_FOLDER)];
     if paths.is_empty() && !default[0].is_dir() {
@@ -53,8 +55,11 @@ fn below(root: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
         };
     }
     let mut files = Vec::new();
+    // Run directories hold copies of what was played.
+    let is_run = |entry: &walkdir::DirEntry| RunDir::new(entry.path()).log().is_file();
     let visible = |entry: &walkdir::DirEntry| {
-        entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.')
+        entry.depth() == 0
+            || !(entry.file_name().to_string_lossy().starts_with('.') || is_run(entry))
     };
     let walk = WalkDir::new(root).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(visible) {
@@ -176,6 +181,23 @@ mod tests {
         let found = discover(&[root.join("b.yaml"), root.to_owned(), root.join("note.txt")]);
         let expected = ["b.yaml", "a.yaml", "deep/c.yaml", "note.txt"].map(|file| root.join(file));
         assert_eq!(found.expect("all there"), expected);
+    }
+
+    #[test]
+    fn the_copies_in_run_directories_are_no_scenarios() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let root = folder.path();
+        fs::create_dir_all(root.join("tribunal-runs/one/used")).expect("folders");
+        let in_run = ["one/log.jsonl", "one/scenario.yaml", "one/used/0-part.yaml"];
+        for file in in_run.map(|file| format!("tribunal-runs/{file}")) {
+            fs::write(root.join(&file), "").expect(&file);
+        }
+        fs::write(root.join("a.yaml"), "").expect("writable");
+        assert_eq!(discover(&[root.to_owned()]).expect("there"), [root.join("a.yaml")]);
+        // Who names one means it.
+        let one = root.join("tribunal-runs/one");
+        let found = discover(std::slice::from_ref(&one)).expect("there");
+        assert_eq!(found, [one.join("scenario.yaml"), one.join("used/0-part.yaml")]);
     }
 
     #[test]

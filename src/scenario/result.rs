@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::evidence::{
     By, ClauseTruth, ClauseValue, DaemonState, HostPressure, Nearest, PassedOver, SeenName,
+    UsedPlace,
 };
 
 /// The version that [`ScenarioResult::version`] carries.
@@ -178,6 +179,9 @@ pub struct Failure {
     pub line: u32,
     #[serde(default)]
     pub column: u32,
+    /// The place itself, where that of above is only the `use` of another file.
+    #[serde(default)]
+    pub used: Option<UsedPlace>,
     #[serde(default)]
     pub wanted: Option<Wanted>,
     #[serde(default)]
@@ -218,6 +222,7 @@ impl Failure {
             message: message.into(),
             line: 0,
             column: 0,
+            used: None,
             wanted: None,
             searched: None,
             nearest: Vec::new(),
@@ -331,6 +336,7 @@ mod tests {
                         "by": {"step": "steps[2]", "line": 16}}],
             "warnings": ["…"],
             "failure": {"step": "steps[3]", "kind": "timed-out", "message": "…", "line": 14, "column": 5,
+                        "used": {"file": "scenarios/b.yaml", "line": 3, "column": 5, "text": "  - expect: e.v0"},
                         "wanted": {"daemon": "accuser", "event": "e.v0", "where": "level >= 10"},
                         "searched": {"from_seq": 12, "to_seq": 80, "events": 40},
                         "nearest": [{"seq": 77, "event": "e.v0", "clauses_true": 2, "clauses": 3,

@@ -65,3 +65,32 @@ fn report_says_what_is_wrong_with_its_arguments() {
     assert!(told.contains("is no run directory"), "{told}");
     assert!(!folder.path().join("out.html").exists(), "nothing is left of what could not be drawn");
 }
+
+#[test]
+fn a_report_does_not_overwrite_a_scenario_that_is_to_be_played() {
+    let folder = Folder::with(&[("a.yaml", PASSES)]);
+    for option in ["--json", "--junit", "--html", "--trace"] {
+        let output = folder.run(&["run", "scenarios", option, "./scenarios/a.yaml"], 2);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("would overwrite a scenario"), "{option}: {told}");
+        assert_eq!(folder.read("scenarios/a.yaml"), PASSES, "{option}");
+    }
+}
+
+#[test]
+fn an_event_that_no_daemon_has_said_is_told_with_the_closest_that_one_has() {
+    let folder = Folder::with(&[("a.yaml", PASSES)]);
+    folder.run(&["run", "--keep", "always"], 0);
+    let [run_dir] = &folder.run_dirs()[..] else { panic!("one is kept") };
+    let run_dir = run_dir.to_str().expect("UTF-8");
+    let table = [
+        (&["--event", "helo.v0"][..], "no event `helo.v0` in this run; did you mean hello.v0?"),
+        (&["--event", "zzz"], "no event `zzz` in this run\n"),
+        (&["--event", "hello.*", "--where", "level > 1"], "no such event in this run\n"),
+    ];
+    for (filter, expected) in table {
+        let output = folder.run(&[&["events", run_dir][..], filter].concat(), 0);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.stdout.is_empty() && told.contains(expected), "{filter:?}: {told}");
+    }
+}

@@ -23,6 +23,9 @@ pub(super) fn assemble(
     let steps = parts.finished_steps(result.as_ref());
     let end_of_steps = steps.iter().map(|step| step.to_us).max().unwrap_or(0);
     let end_us = parts.end_us.max(end_of_steps);
+    if let Some(result) = &result {
+        parts.begin_lives(result);
+    }
     Ok(Chronicle {
         run,
         name: name.filter(|name| !name.is_empty()).unwrap_or(folder),
@@ -107,6 +110,20 @@ impl Assembly {
             | What::Value { .. }
             | What::Ended { .. }
             | What::Unknown => {}
+        }
+    }
+
+    /// That a daemon was spawned is noted when it is heard of, which on a busy machine may be long after its first event;
+    /// the result knows when it was.
+    fn begin_lives(&mut self, result: &ScenarioResult) {
+        for told in &result.daemons {
+            let lane = self.daemons.iter_mut().find(|lane| lane.name.as_str() == told.name);
+            let bars = lane.into_iter().flat_map(|lane| &mut lane.incarnations);
+            for bar in bars {
+                let told = told.incarnations.iter().find(|told| told.number == bar.number);
+                bar.from_us =
+                    told.map_or(bar.from_us, |told| bar.from_us.min(micros(told.started_s)));
+            }
         }
     }
 

@@ -171,3 +171,20 @@ fn a_folder_that_is_no_run_and_a_result_that_is_none_are_told_apart() {
     let error = Chronicle::open(RunDir::new(folder.path())).expect_err("no result");
     assert!(error.to_string().ends_with("result.json is not the result of a run"), "{error}");
 }
+
+#[test]
+fn a_life_begins_when_the_daemon_was_spawned_not_when_that_was_heard_of() {
+    let notes = vec![(0.5, lifecycle(0, 1, "tribunal.spawned", json!({ "pid": 7 })))];
+    let (folder, heard) = recorded(notes, &[]);
+    assert_eq!(heard.daemons[0].incarnations[0].from_us, 500_000);
+    let result = json!({
+        "version": 1, "scenario": "a", "file": "a.yaml", "outcome": "passed", "seed": 1,
+        "started": "2026-11-23T16:00:00Z", "duration_s": 1.0,
+        "daemons": [{ "name": "talker", "kind": "process", "host": "local", "events": 0, "malformed": 0,
+                      "incarnations": [{ "number": 1, "pid": 7, "started_s": 0.2 }] }]
+    });
+    let dir = RunDir::new(folder.path().join("run"));
+    std::fs::write(dir.result(), result.to_string()).expect("writable");
+    let chronicle = Chronicle::open(dir).expect("readable");
+    assert_eq!(chronicle.daemons[0].incarnations[0].from_us, 200_000);
+}

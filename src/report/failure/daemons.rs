@@ -19,9 +19,21 @@ const MAX_OUTPUT_OF_OTHERS: usize = 3;
 /// A daemon that restarts without end has many incarnations; the last say enough.
 const MAX_DEATHS: usize = 5;
 
+/// What a failure tells of one daemon.
+#[derive(Debug)]
+pub struct Told<'f> {
+    pub name: &'f str,
+    /// Whether it lives, how its incarnations ended, what it said last.
+    pub parts: Vec<String>,
+    /// The last lines of its output, where they explain something.
+    pub lines: &'f [String],
+    /// How many of them suffice where there is little room.
+    shown: usize,
+}
+
 /// The daemon that the failure is about, then the others that explain something.
-pub(super) fn daemons(result: &ScenarioResult, failure: &Failure) -> String {
-    let mut block = String::new();
+pub fn told<'f>(result: &'f ScenarioResult, failure: &'f Failure) -> Vec<Told<'f>> {
+    let mut told = Vec::new();
     if let Some(state) = &failure.daemon_state {
         let wanted = failure.wanted.as_ref().map(|wanted| wanted.daemon.as_str());
         let name = Some(state.name.as_str()).filter(|name| !name.is_empty()).or(wanted);
@@ -31,7 +43,7 @@ pub(super) fn daemons(result: &ScenarioResult, failure: &Failure) -> String {
             let events = if searched.events == 1 { "event" } else { "events" };
             parts.push(format!("{} {events} searched", searched.events));
         }
-        daemon(&mut block, name, &parts, &state.last_lines, MAX_OUTPUT);
+        told.push(Told { name, parts, lines: &state.last_lines, shown: MAX_OUTPUT });
     }
     for state in &failure.others {
         let mut parts = parts(result, state, &state.name);
@@ -39,7 +51,15 @@ pub(super) fn daemons(result: &ScenarioResult, failure: &Failure) -> String {
             parts.insert(0, role.clone());
         }
         let lines = if state.alive { &[] } else { &state.last_lines[..] };
-        daemon(&mut block, &state.name, &parts, lines, MAX_OUTPUT_OF_OTHERS);
+        told.push(Told { name: &state.name, parts, lines, shown: MAX_OUTPUT_OF_OTHERS });
+    }
+    told
+}
+
+pub(super) fn daemons(result: &ScenarioResult, failure: &Failure) -> String {
+    let mut block = String::new();
+    for Told { name, parts, lines, shown } in told(result, failure) {
+        daemon(&mut block, name, &parts, lines, shown);
     }
     block
 }
@@ -61,6 +81,10 @@ fn parts(result: &ScenarioResult, state: &DaemonState, name: &str) -> Vec<String
     match (state.last_event_age_s, &state.last_event) {
         (Some(age), Some(event)) => {
             parts.push(format!("last event {} ago, {event}", duration(age)));
+        }
+        // A line that was no event counts as a sign of life.
+        (Some(age), None) if state.malformed > 0 => {
+            parts.push(format!("no event yet, last line {} ago", duration(age)));
         }
         (Some(age), None) => parts.push(format!("last event {} ago", duration(age))),
         (None, _) if state.incarnation > 0 => parts.push("no event yet".to_owned()),

@@ -2,7 +2,7 @@ use super::*;
 use crate::run::player::unplayed;
 use crate::scenario::result::{
     By, Cause, ClauseTruth, ClauseValue, DaemonResult, DaemonState, Exit, FaultResult,
-    IncarnationResult, Nearest, Searched, SeenName, StepOutcome, StepResult, Wanted,
+    IncarnationResult, Nearest, Searched, SeenName, StepOutcome, StepResult, UsedPlace, Wanted,
 };
 
 const SOURCE: &str = "name: a\nsteps:\n  - expect: { from: accuser, event: double_baking_denounced.v0, where: level >= 10 }\n";
@@ -285,4 +285,51 @@ fn no_line_of_ours_is_wider_than_a_terminal() {
     let head: Vec<&str> = text.lines().take(2).collect();
     assert!(head[0].ends_with(".yaml:3:5") && head[1].starts_with("  expect  FAILED"), "{text}");
     assert!(head[1].ends_with("seed 42"), "{text}");
+}
+
+#[test]
+fn a_failure_in_a_used_file_shows_the_line_there_below_the_line_that_uses_it() {
+    let source = "name: a\nsteps:\n  - use: parts/b.yml\n";
+    let failure = Failure {
+        line: 3,
+        column: 5,
+        used: Some(UsedPlace {
+            file: "parts/b.yml".to_owned(),
+            line: 7,
+            column: 5,
+            text: "  - expect:\n      from: node\n      event: head.v0".to_owned(),
+        }),
+        wanted: Some(Wanted {
+            daemon: "node".to_owned(),
+            event: "head.v0".to_owned(),
+            r#where: None,
+        }),
+        ..Failure::new(FailureKind::TimedOut, "parts/b.yml:7:5: never seen")
+    };
+    let text = plain(&failed(failure), Some(source));
+    let expected = "    3 |   - use: parts/b.yml
+parts/b.yml:7:5
+    7 |   - expect:
+    9 |       event: head.v0
+      |              ^^^^^^^ never seen
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn lines_that_were_no_event_are_not_called_events() {
+    let state = DaemonState {
+        name: "talker".to_owned(),
+        alive: true,
+        incarnation: 1,
+        last_event_age_s: Some(2.0),
+        malformed: 2,
+        ..DaemonState::default()
+    };
+    let failure = Failure {
+        daemon_state: Some(state),
+        ..Failure::new(FailureKind::NotReady, "talker was not ready within 2s")
+    };
+    let text = plain(&failed(failure), None);
+    assert!(text.contains("no event yet, last line 2.0 s ago; 2 lines"), "{text}");
 }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::Picture;
+use super::{Picture, failure};
 use crate::report::chronicle::Chronicle;
-use crate::report::failure;
 use crate::report::sink::{Sink, WriteReportError};
 use crate::report::text::duration;
 use crate::run::{Summary, Verdict};
-use crate::scenario::result::{Failure, Outcome, ScenarioResult};
+use crate::scenario::result::{Outcome, ScenarioResult};
 
 const STYLE: &str = include_str!("page/timeline.css");
 
@@ -128,7 +127,7 @@ fn head(head: &Head) -> Markup {
             li { (counted(*events, "event")) }
         }
         @if let Some(result) = result {
-            @if let Some(failure) = &result.failure { (why(result, failure)) }
+            @if let Some(failure) = &result.failure { (failure::why(result, failure)) }
             @if !result.warnings.is_empty() {
                 details.more open[result.outcome == Outcome::Passed] {
                     summary { (counted(result.warnings.len() as u64, "warning")) }
@@ -155,52 +154,6 @@ fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-fn why(result: &ScenarioResult, failure: &Failure) -> Markup {
-    let step = result.steps.iter().find(|step| step.path == failure.step);
-    let place = match failure.line {
-        0 => result.file.clone(),
-        line => format!("{}:{line}:{}", result.file, failure.column),
-    };
-    html! {
-        div.failure role="region" aria-label="failure" {
-            p.what {
-                (place) " " @if let Some(step) = step { (step.verb) " failed: " }
-                (failure::reason(failure))
-            }
-            p.message { (failure.message) }
-            dl {
-                @if let Some(step) = step { dt { "step" } dd { code { (step.text) } } }
-                @if let Some(wanted) = &failure.wanted {
-                    dt { "wanted" }
-                    dd { (wanted.event) " of " (wanted.daemon)
-                         @if let Some(predicate) = &wanted.r#where { " where " code { (predicate) } } }
-                }
-                @for near in &failure.nearest {
-                    dt { "nearest" }
-                    dd { a href="#" data-seq=(near.seq) { "seq " (near.seq) } ", " (near.event) ": " (near.explanation) }
-                }
-                @if !failure.did_you_mean.is_empty() {
-                    dt { "did you mean" } dd { (failure.did_you_mean.join(" or ")) }
-                }
-                @if let Some(state) = &failure.daemon_state {
-                    dt { (state.name) }
-                    dd {
-                        @if state.alive { "alive" } @else { "dead" } ", incarnation " (state.incarnation)
-                        @if let Some(age) = state.last_event_age_s { ", last event " (duration(age)) " before" }
-                        @if !state.last_lines.is_empty() {
-                            details.lines {
-                                summary { "its last " (state.last_lines.len()) " lines" }
-                                pre { (state.last_lines.join("\n")) }
-                            }
-                        }
-                    }
-                }
-                @if let Some(rerun) = &failure.rerun { dt { "again" } dd { code { (rerun) } } }
-            }
-        }
-    }
 }
 
 /// One line of the overview of a whole run.

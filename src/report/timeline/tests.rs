@@ -10,6 +10,10 @@ use crate::event::Seq;
 use crate::event::log::IndexEntry;
 use crate::record::{EnvelopeNote, Note, Recorder, RunDir, What};
 use crate::report::chronicle::Chronicle;
+use crate::run::player::unplayed;
+use crate::scenario::result::{
+    DaemonState, Failure, FailureKind, HostPressure, PassedOver, SeenName, Wanted,
+};
 
 /// A run of one daemon that said these payloads.
 fn run_of(payloads: &[Value]) -> (tempfile::TempDir, Chronicle) {
@@ -79,4 +83,45 @@ fn a_payload_that_is_too_long_is_cut_between_two_characters() {
     let (lines, told) = unpacked(&packed.base64);
     assert_eq!(lines[0].len(), 16 * 1024 - 1);
     assert_eq!(told["events"]["k"], json!([8]));
+}
+
+#[test]
+fn the_box_of_a_failure_tells_what_the_terminal_tells() {
+    let dead = DaemonState {
+        name: "node".to_owned(),
+        incarnation: 1,
+        last_lines: vec!["bye </pre>".to_owned()],
+        role: Some("the node of talker".to_owned()),
+        ..DaemonState::default()
+    };
+    let failure = Failure {
+        wanted: Some(Wanted { daemon: "talker".into(), event: "a.v0".into(), r#where: None }),
+        passed_over: vec![PassedOver {
+            daemon: "talker".to_owned(),
+            incarnation: 1,
+            cursor: 31,
+            count: 2,
+            matched: 1,
+            last_seq: 19,
+            last_s: 1.5,
+        }],
+        names_seen: vec![SeenName { event: "b.v0".to_owned(), count: 3 }],
+        others: vec![dead],
+        host: Some(HostPressure { cpu: Some(4.0), processors: 2, ..HostPressure::default() }),
+        replay: Some("tribunal recheck run".to_owned()),
+        ..Failure::new(FailureKind::TimedOut, "never seen since the cursor")
+    };
+    let result = unplayed("a", "a.yaml", 42);
+    let page = super::failure::why(&result, &failure).into_string();
+    for part in [
+        "2 times in incarnation 1, as wanted once, last <a href=\"#\" data-seq=\"19\">seq 19</a> at +1.5 s, \
+         before the cursor at 31",
+        "<dt>seen</dt><dd>b.v0 (3 times)</dd>",
+        "the node of talker; dead, incarnation 1; no event yet",
+        "its last line</summary><pre>bye &lt;/pre&gt;</pre>",
+        "<dt>host</dt><dd>pressure cpu 4 %</dd>",
+        "<dt>replay</dt><dd><code>tribunal recheck run</code></dd>",
+    ] {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
 }

@@ -87,7 +87,8 @@ pub(super) fn declared(name: &str, span: Span, findings: &mut Findings<'_>) -> b
     let help = if is_glob(name) {
         "a glob is allowed in `from` only".to_owned()
     } else if findings.names().next().is_none() {
-        "no daemon is declared: add it to `daemons:`".to_owned()
+        "no daemon is declared: add it to `daemons:`; a file that is only for `use` is called *.yml"
+            .to_owned()
     } else if let Some(near) = nearest(name, findings.names()) {
         format!("did you mean `{near}`?")
     } else {

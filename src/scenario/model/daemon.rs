@@ -116,6 +116,26 @@ pub enum ReadyWhen {
     Exit(i32),
 }
 
+impl ReadyWhen {
+    /// What has not happened while the daemon is not ready, as the file puts it.
+    pub fn missing(&self) -> String {
+        match self {
+            Self::Event { event, condition } => {
+                let event = &event.template;
+                let predicate = condition.as_ref().map(|own| own.predicate.source());
+                let predicate = predicate.map_or_else(String::new, |own| format!(" where `{own}`"));
+                format!("no event `{event}`{predicate}")
+            }
+            Self::Stdout(pattern) => {
+                format!("no line of its output matches `{}`", pattern.template)
+            }
+            Self::Tcp(address) => format!("{} takes no connection", address.template),
+            Self::Http(url) => format!("{} does not answer with success", url.template),
+            Self::Exit(code) => format!("it has not ended with exit code {code}"),
+        }
+    }
+}
+
 /// Where a process writes its JSON lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventsFrom {

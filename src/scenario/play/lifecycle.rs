@@ -193,7 +193,7 @@ impl Branch {
             let from = self.cursors.last_death(&name).unwrap_or_default().max(from);
             let waiting = stage.wait(&now, readiness(&name, from), within);
             waits.push(Box::pin(async move {
-                waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &name, within))
+                waiting.await.map(drop).map_err(|unmet| not_ready(unmet, stage, &name, within))
             }));
         }
         all_or_first_failure(waits).await.map(drop)
@@ -274,7 +274,10 @@ impl Deed<'_> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let waiting = self.stage.wait(&Frame::default(), readiness(&self.name, from), left);
         self.stage.track.awaits(self.step, waiting.id());
-        waiting.await.map(drop).map_err(|unmet| not_ready(unmet, &self.name, self.within))
+        waiting
+            .await
+            .map(drop)
+            .map_err(|unmet| not_ready(unmet, self.stage, &self.name, self.within))
     }
 
     async fn terminate(&self) -> Result<Moved, Trouble> {
@@ -370,10 +373,12 @@ fn readiness(name: &DaemonName, from: Seq) -> Wanted {
     }
 }
 
-fn not_ready(unmet: Unmet, name: &DaemonName, within: Duration) -> Trouble {
+fn not_ready(unmet: Unmet, stage: &Stage<'_>, name: &DaemonName, within: Duration) -> Trouble {
     let mut trouble = Trouble::from(unmet);
+    let ready = stage.roster.declaration(name).and_then(|daemon| daemon.settings.process.ready);
+    let missing = ready.map_or_else(String::new, |ready| format!(": {}", ready.missing()));
     let message = match trouble.failure.kind {
-        FailureKind::TimedOut => format!("{name} was not ready within {within:?}"),
+        FailureKind::TimedOut => format!("{name} was not ready within {within:?}{missing}"),
         FailureKind::TerminatedBeforeEvent => format!("{name} ended before it was ready"),
         _ => return trouble,
     };

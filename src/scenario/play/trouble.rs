@@ -11,7 +11,7 @@ use crate::harness::{ClientError, CommandError, InitError, RpcError, WaitError};
 use crate::host::exec::ExecError;
 use crate::host::http::HttpError;
 use crate::scenario::model::{Action, Scenario, Step};
-use crate::scenario::result::{By, Failure, FailureKind, Wanted};
+use crate::scenario::result::{By, Failure, FailureKind, UsedPlace, Wanted};
 use crate::scenario::source::{Source, Span};
 use crate::scenario::values::ValueError;
 
@@ -63,7 +63,10 @@ impl Trouble {
         if self.failure.step.is_empty() {
             self.failure.step.clone_from(&place.step);
             if let Some(elsewhere) = &place.elsewhere {
-                self.failure.message = format!("{elsewhere}: {}", self.failure.message);
+                let used = elsewhere.told();
+                let UsedPlace { file, line, column, .. } = &used;
+                self.failure.message = format!("{file}:{line}:{column}: {}", self.failure.message);
+                self.failure.used = Some(used);
             }
         }
         if self.failure.line == 0 {
@@ -108,7 +111,43 @@ pub(super) struct Place {
     line: u32,
     column: u32,
     /// The place in that other file.
-    elsewhere: Option<String>,
+    elsewhere: Option<Elsewhere>,
+}
+
+#[derive(Clone, Debug)]
+struct Elsewhere {
+    source: Arc<Source>,
+    span: Span,
+}
+
+impl Elsewhere {
+    /// Of a longer step, only so many lines are told.
+    const MAX_LINES: usize = 40;
+
+    fn told(&self) -> UsedPlace {
+        let lines = self.source.text().lines().skip(self.span.line.saturating_sub(1));
+        let depth = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let mut first = None;
+        // Deeper lines are still the step's.
+        let lines = lines.take_while(|line| match first {
+            None => {
+                first = Some(depth(line));
+                true
+            }
+            Some(first) => line.trim().is_empty() || depth(line) > first,
+        });
+        let lines: Vec<&str> = lines.take(Self::MAX_LINES).collect();
+        UsedPlace {
+            file: self.source.path().display().to_string(),
+            line: number(self.span.line),
+            column: number(self.span.column),
+            text: lines.join("\n").trim_end().to_owned(),
+        }
+    }
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 impl Place {
@@ -117,8 +156,7 @@ impl Place {
         if step.source.path() == scenario.source.path() {
             return place;
         }
-        let (path, line, column) = (step.source.path().display(), place.line, place.column);
-        let elsewhere = Some(format!("{path}:{line}:{column}"));
+        let elsewhere = Some(Elsewhere { source: Arc::clone(&step.source), span: step.span });
         Self { line: 0, column: 0, elsewhere, ..place }
     }
 
@@ -128,7 +166,6 @@ impl Place {
     }
 
     pub(super) fn new(path: &str, span: Span) -> Self {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         let (line, column) = (number(span.line), number(span.column));
         Self { step: path.to_owned(), line, column, elsewhere: None }
     }
@@ -161,7 +198,11 @@ impl From<WaitError> for Trouble {
                 trouble
             }
             WaitError::TerminatedBeforeEvent { daemon, event, r#where, exit, miss, .. } => {
-                let message = format!("{daemon} ended before it came: {exit}");
+                let mut message = format!("{daemon} ended before it came: {exit}");
+                // It did come, and too early to count: what a reader of its log is puzzled by.
+                if miss.same_name == 0 && !miss.passed.is_empty() {
+                    message = format!("{message}; {}", miss.reason(1));
+                }
                 Self::new(FailureKind::TerminatedBeforeEvent, message)
                     .wanting(daemon.to_string(), event, r#where)
                     .searched(&miss)

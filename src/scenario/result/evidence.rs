@@ -2,6 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A step in a file that the scenario uses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedPlace {
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+    /// The lines of the step as they stand there: whoever reads the result need not have the file.
+    pub text: String,
+}
+
 /// An event that was nearly the wanted one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Nearest {
