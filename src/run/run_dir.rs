@@ -108,7 +108,7 @@ pub fn create(out: &Path, name: &str) -> Result<PathBuf, RunDirError> {
     unreachable!("a folder cannot hold so many")
 }
 
-/// Writes `result.json`.
+/// Writes `result.json`, all of it or none.
 pub fn write_result(run_dir: &Path, result: &ScenarioResult) -> Result<(), RunDirError> {
     let path = RunDir::new(run_dir).result();
     let write = || {
@@ -116,7 +116,11 @@ pub fn write_result(run_dir: &Path, result: &ScenarioResult) -> Result<(), RunDi
         text.push(b'\n');
         fs::File::create(&path)?.write_all(&text)
     };
-    write().map_err(|source| RunDirError::Write { path: path.clone(), source })
+    write().map_err(|source| {
+        // Half a result would be taken for a damaged one. If it cannot be removed, what cannot be written is told anyway.
+        let _ = fs::remove_file(&path);
+        RunDirError::Write { path: path.clone(), source }
+    })
 }
 
 /// Writes what the play was doing when its time was over; of several such moments, the first counts.
