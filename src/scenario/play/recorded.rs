@@ -23,6 +23,7 @@ use self::plays::{Notes, Play, Plays};
 use super::trouble::Trouble;
 use super::world::{Extent, Frame, Moment, Unmet};
 use crate::daemon::DaemonName;
+use crate::event::log::IndexEntry;
 use crate::event::{Envelope, Event, NamePattern, Seq};
 use crate::harness::{Surveyed, WaitError, Wanted};
 use crate::record::{PlayNote, RecordError, RecordedRun};
@@ -298,7 +299,7 @@ impl Past {
         let at_s = self.envelopes.keys().find_map(|daemon| {
             let entries = run.index(daemon).ok()?;
             let at = entries.partition_point(|entry| entry.end() <= seq);
-            entries.get(at).filter(|entry| entry.first <= seq).map(|entry| entry.at_s())
+            entries.get(at).filter(|entry| entry.first <= seq).map(IndexEntry::at_s)
         });
         Moment { seq: seq.next(), at_s: at_s.unwrap_or_default() }
     }
