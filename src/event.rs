@@ -116,9 +116,14 @@ pub mod lifecycle_names {
     /// The restart budget is spent: no incarnation follows.
     pub const GAVE_UP: &str = "tribunal.gave_up";
     /// What the names of lifecycle records, and of nothing else, begin with.
-    pub const PREFIX: &str = "tribunal.";
+    const PREFIX: &str = "tribunal.";
     /// All of them.
     pub const ALL: [&str; 5] = [SPAWNED, READY, EXITED, RESTARTED, GAVE_UP];
+
+    /// Whether this is the name of a lifecycle record, or would be of one that there is not.
+    pub fn include(name: &str) -> bool {
+        name.starts_with(PREFIX)
+    }
 }
 
 /// The name of an event, or a glob over names. A glob never matches a `tribunal.*` record.
@@ -142,7 +147,7 @@ impl NamePattern {
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact.as_str() == name,
-            Self::Glob(glob) => !name.starts_with(lifecycle_names::PREFIX) && glob.matches(name),
+            Self::Glob(glob) => !lifecycle_names::include(name) && glob.matches(name),
         }
     }
 

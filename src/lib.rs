@@ -26,9 +26,9 @@
 //! | `host`, [`record`] | processes, FIFOs, ports; the run directory |
 //! | `actors` | one Supervisor and one EventBus a harness, an actor for each daemon and each source of its events: they move messages |
 //! | [`harness`] | the handles; no actor shows in them |
-//! | [`scenario`] | scenario files: parsed, checked, and played through handles |
-//! | [`run`], [`report`] | many scenarios: chosen, repeated, judged; told to people and programs |
-//! | `sandbox` | stand-ins for the Octez programs, apart from all this |
+//! | [`scenario`] | scenario files: parsed, checked, played through handles, and judged again on a record |
+//! | [`run`], [`report`] | many scenarios: chosen, repeated, judged; told to people and programs, live, as files and as pictures |
+//! | `sandbox` | stand-ins for the Octez programs, apart from all this: they use the first layer, and only the program itself uses them |
 //!
 //! # The way of an event
 //!
@@ -45,14 +45,21 @@
 //! An event of a new Octez version: [`octez::events`]. When a daemon is run again: [`daemon::restart`]. Which commands are
 //! legal when: [`daemon::lifecycle`]. What a line is: [`event::decode`]. What ends a wait: [`event::waiters`]. A function of
 //! predicates: [`predicate`]. A key or verb of scenario files: `scenario::grammar` says that it exists,
-//! `scenario::parse` reads it, `scenario::check` finds mistakes, `scenario::play` does it. An option: `cli` of the program.
+//! `scenario::parse` reads it, `scenario::check` finds mistakes, `scenario::play` does it, and `scenario::play::recall`
+//! knows what a recorded run tells of it. What a run leaves: [`record`] writes and reads it, [`report::chronicle`] puts it
+//! together, [`report::timeline`] and [`report::trace`] draw that. What a failure says: [`event::miss`] finds what came
+//! nearest, [`report::failure`] puts it into words. A field of `result.json`: [`scenario::result`] and the schema of
+//! [`report::schema`]. What events and fields runs have shown: [`event::catalogue`]. A protocol change: `upgrades` of
+//! [`octez`] and of `sandbox`; who is forbidden and slashed: `sandbox::node::chain::penalties`. An option: `cli` of the
+//! program.
 
 #![cfg_attr(not(target_os = "linux"), allow(unused))]
 #[cfg(not(target_os = "linux"))]
 compile_error!("tribunal needs Linux 5.4 or later: it waits for processes by pidfd");
 
 mod actors;
-mod cause;
+#[doc(hidden)]
+pub mod cause;
 pub mod daemon;
 pub mod event;
 pub mod harness;

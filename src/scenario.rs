@@ -3,8 +3,9 @@
 //! ```text
 //! yaml -> parse (by the tables of grammar) -> model -> check -> play
 //! ```
-//! [`job`] is what a play is given, [`result`] what comes of it.
-//! Each layer knows only what stands to its left. Errors are [`Diagnostic`]s: file, line, column, the source line, the remedy.
+//! Each of these knows only what stands to its left. Errors are [`Diagnostic`]s: file, line, column, the source line, the
+//! remedy. [`job`] is what a play is given, [`result`] what comes of it, [`state`] what it is doing meanwhile; [`recheck`]
+//! is a play whose world is the record of another one.
 
 pub mod check;
 pub mod diagnostic;

@@ -1,18 +1,15 @@
 //! Why a command could not be carried out, and which exit code that is.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use tribunal::cause::chain;
 use tribunal::host::front::FrontError;
 use tribunal::record::RecordError;
 use tribunal::report::archive::ArchiveError;
 use tribunal::report::catalogue::CatalogueError;
-use tribunal::report::chronicle::ChronicleError;
 use tribunal::report::events::EventsError;
 use tribunal::report::sink::WriteReportError;
-use tribunal::report::timeline::TimelineError;
-use tribunal::report::trace::TraceError;
 use tribunal::run::Exit;
 use tribunal::run::run_dir::RunDirError;
 use tribunal::run::select::DiscoverError;
@@ -32,12 +29,6 @@ pub enum CommandError {
     RunDir(#[from] RunDirError),
     #[error(transparent)]
     Report(#[from] WriteReportError),
-    #[error(transparent)]
-    Chronicle(#[from] ChronicleError),
-    #[error(transparent)]
-    Timeline(#[from] TimelineError),
-    #[error(transparent)]
-    Trace(#[from] TraceError),
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     #[error("the report {} would overwrite a scenario that is to be played", path.display())]
@@ -70,6 +61,7 @@ impl CommandError {
             // The reader has seen enough, as in `| head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Passed,
             Self::Report(error) if error.nobody_reads() => Exit::Passed,
+            Self::Archive(error) if error.nobody_reads() => Exit::Passed,
             Self::Events(EventsError::UnknownDaemon { .. })
             | Self::OneStandardOutput
             | Self::OverScenario { .. } => Exit::Usage,
@@ -81,14 +73,7 @@ impl CommandError {
     pub fn tell(&self, streams: Streams) -> Exit {
         let exit = self.exit();
         if exit != Exit::Passed {
-            let mut text = format!("tribunal: {self}");
-            let mut cause = self.source();
-            while let Some(error) = cause {
-                text.push_str(": ");
-                text.push_str(&error.to_string());
-                cause = error.source();
-            }
-            text.push('\n');
+            let text = format!("tribunal: {}\n", chain(self));
             streams.tell(&text);
         }
         exit

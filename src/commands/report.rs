@@ -1,10 +1,8 @@
 //! `tribunal report`: a recorded run as a picture.
 
 use tribunal::record::RunDir;
-use tribunal::report::chronicle::Chronicle;
-use tribunal::report::sink::{Sink, is_stdout};
-use tribunal::report::timeline::Picture;
-use tribunal::report::trace::Trace;
+use tribunal::report::archive::draw;
+use tribunal::report::sink::is_stdout;
 use tribunal::run::Exit;
 
 use super::outcome::CommandError;
@@ -17,17 +15,6 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     {
         return Err(CommandError::OneStandardOutput);
     }
-    let mut chronicle = Chronicle::open(RunDir::new(&args.run_dir))?;
-    let html = args.html.as_deref().map(Sink::create).transpose()?;
-    let trace = args.trace.as_deref().map(Sink::create).transpose()?;
-    if let Some(mut sink) = html {
-        let picture = Picture::of(&mut chronicle)?;
-        sink.write(|out| picture.write_page(out))?;
-    }
-    if let Some(sink) = trace {
-        let mut trace = Trace::begin(sink)?;
-        trace.add(&mut chronicle)?;
-        trace.end()?;
-    }
+    draw(RunDir::new(&args.run_dir), args.html.as_deref(), args.trace.as_deref())?;
     Ok(Exit::Passed)
 }

@@ -4,6 +4,7 @@
 //! an index of fixed-size entries, one for a batch; memory holds neither.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -47,6 +48,11 @@ impl IndexEntry {
     /// The position just past its last record.
     pub fn end(&self) -> Seq {
         Seq(self.first.0.saturating_add(u64::from(self.records)))
+    }
+
+    /// Seconds since the run began.
+    pub fn at_s(&self) -> f64 {
+        Duration::from_micros(self.monotonic_us).as_secs_f64()
     }
 
     /// Takes the next batch into this entry, if the two are one run of one incarnation.

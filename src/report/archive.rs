@@ -2,6 +2,7 @@
 //! whole run, the trace.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::chronicle::{Chronicle, ChronicleError};
@@ -25,6 +26,33 @@ pub enum ArchiveError {
     Trace(#[from] TraceError),
     #[error(transparent)]
     Write(#[from] WriteReportError),
+}
+
+impl ArchiveError {
+    /// The reader has seen enough, as in `| head`.
+    pub fn nobody_reads(&self) -> bool {
+        match self {
+            Self::Write(error) | Self::Trace(TraceError::Write(error)) => error.nobody_reads(),
+            _ => false,
+        }
+    }
+}
+
+/// Draws one run as it was recorded: its page, its trace.
+pub fn draw(dir: RunDir, html: Option<&Path>, trace: Option<&Path>) -> Result<(), ArchiveError> {
+    let mut chronicle = Chronicle::open(dir)?;
+    let html = html.map(Sink::create).transpose()?;
+    let trace = trace.map(Sink::create).transpose()?;
+    if let Some(mut sink) = html {
+        let picture = Picture::of(&mut chronicle)?;
+        sink.write(|out| picture.write_page(out))?;
+    }
+    if let Some(sink) = trace {
+        let mut trace = Trace::begin(sink)?;
+        trace.add(&mut chronicle)?;
+        trace.end()?;
+    }
+    Ok(())
 }
 
 /// Draws plays as they end, and the page and the trace of the whole run, where these are wanted.
@@ -144,4 +172,25 @@ impl Album {
 /// A picture that was half written when a thread panicked is no worse than none.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_that_goes_away_early_is_no_error_of_a_page_or_trace() {
+        let broken = |path: &str, kind: io::ErrorKind| {
+            let sink = Sink::create(Path::new(path)).expect("it can be opened");
+            sink.failed(kind.into())
+        };
+        let page = ArchiveError::Write(broken("-", io::ErrorKind::BrokenPipe));
+        let trace = TraceError::Write(broken("-", io::ErrorKind::BrokenPipe));
+        assert!(page.nobody_reads() && ArchiveError::Trace(trace).nobody_reads());
+        assert!(!ArchiveError::Write(broken("-", io::ErrorKind::StorageFull)).nobody_reads());
+        let file = broken("/dev/null", io::ErrorKind::BrokenPipe);
+        assert!(!ArchiveError::Write(file).nobody_reads());
+    }
 }

@@ -8,8 +8,9 @@
 pub mod consensus;
 
 use super::hash::{PublicKeyHash, Signature, blake2b_512};
+use crate::octez::{self, SANDBOX_KEYS, SandboxKey};
 
-/// One of the sandbox's identities (`tezt/lib_tezos/account.ml` and `constant.ml`).
+/// One of the sandbox's identities: what others may know of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     pub alias: &'static str,
@@ -18,6 +19,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    const fn of(key: SandboxKey) -> Self {
+        let SandboxKey { alias, public_key, public_key_hash, .. } = key;
+        Self { alias, public_key, public_key_hash }
+    }
+
     pub fn pkh(&self) -> PublicKeyHash {
         self.public_key_hash.parse().expect("the table holds valid public key hashes")
     }
@@ -28,40 +34,19 @@ impl Identity {
 }
 
 /// Who may bake and attest, in the order of their slots.
-pub const DELEGATES: [Identity; 5] = [
-    Identity {
-        alias: "bootstrap1",
-        public_key: "edpkuBknW28nW72KG6RoHtYW7p12T6GKc7nAbwYX5m8Wd9sDVC9yav",
-        public_key_hash: "tz1KqTpEZ7Yob7QbPE4Hy4Wo8fHG8LhKxZSx",
-    },
-    Identity {
-        alias: "bootstrap2",
-        public_key: "edpktzNbDAUjUk697W7gYg2CRuBQjyPxbEg8dLccYYwKSKvkPvjtV9",
-        public_key_hash: "tz1gjaF81ZRRvdzjobyfVNsAeSC6PScjfQwN",
-    },
-    Identity {
-        alias: "bootstrap3",
-        public_key: "edpkuTXkJDGcFd5nh6VvMz8phXxU3Bi7h6hqgywNFi1vZTfQNnS1RV",
-        public_key_hash: "tz1faswCTDciRzE4oJ9jn2Vm2dvjeyA9fUzU",
-    },
-    Identity {
-        alias: "bootstrap4",
-        public_key: "edpkuFrRoDSEbJYgxRtLx2ps82UdaYc1WwfS9sE11yhauZt5DgCHbU",
-        public_key_hash: "tz1b7tUupMgCNw2cCLpKTkSD1NZzB5TkP2sv",
-    },
-    Identity {
-        alias: "bootstrap5",
-        public_key: "edpkv8EUUH68jmo3f7Um5PezmfGrRF24gnfLpH3sVNwJnV5bVCxL2n",
-        public_key_hash: "tz1ddb9NMYHZi5UzPdzTZMYQQZoMub195zgv",
-    },
-];
+pub const DELEGATES: [Identity; 5] = {
+    let [one, two, three, four, five, _] = SANDBOX_KEYS;
+    [
+        Identity::of(one),
+        Identity::of(two),
+        Identity::of(three),
+        Identity::of(four),
+        Identity::of(five),
+    ]
+};
 
 /// Who may activate a protocol on the genesis block.
-pub const ACTIVATOR: Identity = Identity {
-    alias: "activator",
-    public_key: "edpkuSLWfVU1Vq7Jg9FucPyKmma6otcMHac9zG4oU1KMHSTBpJuGQ2",
-    public_key_hash: "tz1TGu6TN5GSez2ndXXeDX6LgUDvLzPLqgYV",
-};
+pub const ACTIVATOR: Identity = Identity::of(octez::ACTIVATOR);
 
 /// The identity with this alias or public key hash.
 pub fn find(name: &str) -> Option<&'static Identity> {

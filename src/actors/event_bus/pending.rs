@@ -94,7 +94,7 @@ impl EventBus {
 
     fn records_since(&mut self, daemon: &DaemonName, event: &NamePattern, from: Seq) -> u64 {
         if let NamePattern::Exact(name) = event
-            && name.as_str().starts_with(lifecycle_names::PREFIX)
+            && lifecycle_names::include(name.as_str())
         {
             let tally = self.tallies.get(daemon);
             return tally

@@ -255,7 +255,7 @@ impl EventBus {
     /// Begins with the history of a wait: from memory for lifecycle records, from the files for events.
     fn look_back(&mut self, id: WaiterId, mut wait: Wait, ctx: &mut Context<Self>) {
         if let NamePattern::Exact(name) = &wait.event
-            && name.as_str().starts_with(lifecycle_names::PREFIX)
+            && lifecycle_names::include(name.as_str())
         {
             let mut past: Vec<Event> = Vec::new();
             for (daemon, from) in &wait.sources {

@@ -54,10 +54,6 @@ struct Row<'a> {
     late: bool,
 }
 
-fn seconds(entry: &IndexEntry) -> f64 {
-    std::time::Duration::from_micros(entry.monotonic_us).as_secs_f64()
-}
-
 impl<'a> Rows<'a> {
     pub(super) fn new(
         filter: &'a Filter,
@@ -71,7 +67,7 @@ impl<'a> Rows<'a> {
 
     /// Whether nothing from this entry on can be wanted.
     pub(super) fn is_over(&self, entry: &IndexEntry) -> bool {
-        self.is_full() || seconds(entry) > self.window.1
+        self.is_full() || entry.at_s() > self.window.1
     }
 
     fn is_full(&self) -> bool {
@@ -106,7 +102,7 @@ impl<'a> Rows<'a> {
             seq,
             daemon: &self.names[scanned.source],
             incarnation: scanned.entry.incarnation,
-            at_s: seconds(&scanned.entry),
+            at_s: scanned.entry.at_s(),
             name: None,
             time: None,
             section: None,

@@ -64,7 +64,7 @@ fn pattern(pattern: &EventPattern, with: &[(&Text, &Settings)], findings: &mut F
         return;
     }
     let Some(name) = pattern.event.literal() else { return };
-    if is_glob(name) || name.starts_with(lifecycle_names::PREFIX) {
+    if is_glob(name) || lifecycle_names::include(name) {
         return;
     }
     let meant = findings.meant(&pattern.from);
@@ -118,7 +118,7 @@ fn well_formed(event: &Text, findings: &mut Findings<'_>) -> bool {
         findings.report(error.help("`*` is any text, `?` one character, `[ab]` one of these"));
         return false;
     }
-    if !name.starts_with(lifecycle_names::PREFIX) || names.contains(&name) {
+    if !lifecycle_names::include(name) || names.contains(&name) {
         return true;
     }
     let (message, help) = if is_glob(name) {

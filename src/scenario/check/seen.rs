@@ -40,7 +40,7 @@ fn pattern(pattern: &EventPattern, catalogue: &Catalogue, findings: &mut Finding
     let Some(name) = pattern.event.literal() else { return };
     let Ok(event) = NamePattern::new(name) else { return };
     let meant = findings.meant(&pattern.from);
-    let is_ours = name.starts_with(lifecycle_names::PREFIX);
+    let is_ours = lifecycle_names::include(name);
     if is_ours || catalogue.is_partial || meant.iter().any(|daemon| knows(daemon, name)) {
         return;
     }

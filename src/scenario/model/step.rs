@@ -68,6 +68,45 @@ impl Action {
             _ => Vec::new(),
         }
     }
+
+    /// Whether it acts on the world, so that what was seen before it proves nothing about it.
+    pub fn acts(&self) -> bool {
+        let only_asks = match self {
+            Self::Rpc(rpc) => rpc.method == Method::Get,
+            Self::Reach(_) => true,
+            _ => false,
+        };
+        !only_asks && !self.is_told_by_records()
+    }
+
+    /// Whether the records of events alone tell how it ends, without a daemon or a program to ask.
+    pub fn is_told_by_records(&self) -> bool {
+        match self {
+            Self::Lifecycle(lifecycle) => lifecycle.act == Act::Ready,
+            Self::Signal { .. }
+            | Self::Activate(_)
+            | Self::Bake(_)
+            | Self::Vote(_)
+            | Self::Inject(_)
+            | Self::Connect(_)
+            | Self::Disconnect(_)
+            | Self::Reach(_)
+            | Self::Rpc(_)
+            | Self::Exec(_) => false,
+            Self::Exited(_)
+            | Self::Expect(_)
+            | Self::Never(_)
+            | Self::Mark(_)
+            | Self::Let(_)
+            | Self::Assert(_)
+            | Self::Parallel(_)
+            | Self::Repeat(_)
+            | Self::For(_)
+            | Self::Use(_)
+            | Self::Log(_)
+            | Self::Sleep(_) => true,
+        }
+    }
 }
 
 /// What a lifecycle step does to each of its daemons.

@@ -9,7 +9,7 @@ use super::world::{Frame, Moment};
 use crate::event::Seq;
 use crate::record::{StepFacts, What};
 use crate::scenario::job::Progress;
-use crate::scenario::model::{Act, Action, Assignment, Condition, For, Repeat, Step, Use};
+use crate::scenario::model::{Action, Assignment, Condition, For, Repeat, Step, Use};
 use crate::scenario::result::{FailureKind, StepOutcome};
 use crate::scenario::values::Scope;
 
@@ -64,14 +64,14 @@ impl Branch {
         let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
         self.now.began.seq = stage.live()?.mark();
-        if acts(&step.action) {
+        if step.action.acts() {
             self.cursors.act(self.now.began.seq);
         }
         let rounds = self.rounds.clone();
         let facts = StepFacts { verb: step.verb.to_owned(), rounds, ..StepFacts::default() };
         let began = StepFacts { end: self.now.began.seq, ..facts.clone() };
         stage.note_step(&step.path, "began", began);
-        let before = (!is_judged_offline(&step.action)).then(|| self.clone());
+        let before = (!step.action.is_told_by_records()).then(|| self.clone());
         let done = self.carry_out(stage, step, id).await;
         let (outcome, word) = match &done {
             Ok(()) => (StepOutcome::Passed, "passed"),
@@ -332,54 +332,5 @@ impl Branch {
 
     pub(super) fn variables(&self) -> std::collections::BTreeMap<String, serde_json::Value> {
         self.scope.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect()
-    }
-}
-
-/// Whether a record of the events tells how the step ends. All others ended as they did.
-pub(super) fn is_judged_offline(action: &Action) -> bool {
-    match action {
-        Action::Lifecycle(lifecycle) => lifecycle.act == Act::Ready,
-        Action::Exited(_)
-        | Action::Expect(_)
-        | Action::Never(_)
-        | Action::Mark(_)
-        | Action::Let(_)
-        | Action::Assert(_)
-        | Action::Parallel(_)
-        | Action::Repeat(_)
-        | Action::For(_)
-        | Action::Use(_)
-        | Action::Log(_)
-        | Action::Sleep(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether a step acts on the world, so that what was seen before it proves nothing about it.
-pub(super) fn acts(action: &Action) -> bool {
-    match action {
-        Action::Lifecycle(lifecycle) => lifecycle.act != Act::Ready,
-        Action::Rpc(rpc) => rpc.method != crate::harness::Method::Get,
-        Action::Signal { .. }
-        | Action::Activate(_)
-        | Action::Bake(_)
-        | Action::Vote(_)
-        | Action::Inject(_)
-        | Action::Connect(_)
-        | Action::Disconnect(_)
-        | Action::Exec(_) => true,
-        Action::Exited(_)
-        | Action::Expect(_)
-        | Action::Never(_)
-        | Action::Mark(_)
-        | Action::Reach(_)
-        | Action::Let(_)
-        | Action::Assert(_)
-        | Action::Parallel(_)
-        | Action::Repeat(_)
-        | Action::For(_)
-        | Action::Use(_)
-        | Action::Log(_)
-        | Action::Sleep(_) => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::branch::{Branch, acts, is_judged_offline};
+use super::branch::Branch;
 use super::recorded::{Ended, Pair, Past, captures, carried_over};
 use super::stage::Stage;
 use super::track::StepId;
@@ -37,7 +37,7 @@ impl Branch {
     ) -> Result<(), Trouble> {
         let rounds = self.rounds.clone();
         self.now = past.frame(step, &rounds, self.reached);
-        if acts(&step.action) {
+        if step.action.acts() {
             self.cursors.act(self.now.began.seq);
         }
         let told = stage.judged.borrow().len();
@@ -110,7 +110,7 @@ impl Branch {
                 self.was_ready(stage, ready).await.map(|()| Basis::Judged)
             }
             Action::Reach(reach) => self.was_reached(stage, past, step, reach).await,
-            action if is_judged_offline(action) => {
+            action if action.is_told_by_records() => {
                 self.carry_out(stage, step, id).await.map(|()| Basis::Judged)
             }
             _ => self.recall(stage, past, step),
@@ -281,7 +281,7 @@ fn says_nothing(action: &Action) -> bool {
 
 /// Whether a step that was not played can be left out without changing what the daemons did.
 fn is_aside(action: &Action) -> bool {
-    matches!(action, Action::Exec(_)) || !acts(action)
+    matches!(action, Action::Exec(_)) || !action.acts()
 }
 
 fn formula_variables(action: &Action) -> Vec<&Spanned<String>> {

@@ -7,12 +7,13 @@
 
 mod align;
 mod history;
+mod lives;
 mod plays;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -20,10 +21,11 @@ pub(super) use self::align::{Pair, aligned, captures};
 pub(super) use self::plays::Ended;
 use self::plays::{Notes, Play, Plays};
 use super::trouble::Trouble;
-use super::world::{Extent, Frame, Moment, Present, Unmet};
-use crate::daemon::{DaemonName, ExitCause, ExitReason, ExitStatus, Incarnation};
-use crate::event::{Envelope, Event, NamePattern, Seq, lifecycle_names};
-use crate::harness::{IncarnationStatus, Surveyed, WaitError, Wanted};
+use super::world::{Extent, Frame, Moment, Unmet};
+use crate::daemon::DaemonName;
+use crate::event::log::IndexEntry;
+use crate::event::{Envelope, Event, NamePattern, Seq};
+use crate::harness::{Surveyed, WaitError, Wanted};
 use crate::record::{PlayNote, RecordError, RecordedRun};
 use crate::scenario::model::Step;
 use crate::scenario::recheck::{JudgedStep, Verdict, Was};
@@ -51,33 +53,6 @@ pub(super) struct Past {
     pub(super) is_edited: bool,
     /// The limit of all steps when they were played.
     pub(super) timeout: Duration,
-}
-
-/// A daemon from the record's point of view at one position.
-#[derive(Clone, Copy, Debug, Default)]
-struct Life {
-    first: Option<Seq>,
-    /// The last exit, and whether nothing follows it.
-    exited: Option<(Seq, bool)>,
-    gave_up: Option<Seq>,
-}
-
-impl Life {
-    fn tell(&mut self, event: &Event) {
-        match event.name.as_str() {
-            lifecycle_names::SPAWNED => *self = Self { first: Some(event.seq), ..Self::default() },
-            lifecycle_names::EXITED => {
-                self.exited = Some((event.seq, event.value["verdict"] == "final"));
-            }
-            lifecycle_names::GAVE_UP => self.gave_up = Some(event.seq),
-            _ => {}
-        }
-    }
-
-    fn dead_since(self) -> Option<Seq> {
-        let (exited, is_final) = self.exited?;
-        (is_final || self.gave_up.is_some()).then(|| self.gave_up.unwrap_or(exited).next())
-    }
 }
 
 impl Past {
@@ -308,7 +283,7 @@ impl Past {
         let mut run = self.run.borrow_mut();
         let events = self.envelopes.keys().filter_map(|daemon| {
             let entries = run.index(daemon).ok()?;
-            let at = entries.partition_point(|entry| history::seconds(entry) <= at_s);
+            let at = entries.partition_point(|entry| entry.at_s() <= at_s);
             entries.get(at).map(|entry| entry.first)
         });
         events.chain(lifecycle).min().unwrap_or(Seq(u64::MAX))
@@ -324,7 +299,7 @@ impl Past {
         let at_s = self.envelopes.keys().find_map(|daemon| {
             let entries = run.index(daemon).ok()?;
             let at = entries.partition_point(|entry| entry.end() <= seq);
-            entries.get(at).filter(|entry| entry.first <= seq).map(history::seconds)
+            entries.get(at).filter(|entry| entry.first <= seq).map(IndexEntry::at_s)
         });
         Moment { seq: seq.next(), at_s: at_s.unwrap_or_default() }
     }
@@ -333,112 +308,6 @@ impl Past {
     pub(super) fn after(&self, moment: Moment, time: Duration) -> Moment {
         let at_s = moment.at_s + time.as_secs_f64();
         Moment { at_s, seq: self.first_after(at_s).min(self.play_end.seq).max(moment.seq) }
-    }
-
-    fn life(&self, daemon: &DaemonName, until: Seq) -> Life {
-        let mut life = Life::default();
-        let records = self.lifecycle.iter().map(|(_, event)| event);
-        let records = records.take_while(|event| event.seq < until);
-        records.filter(|event| event.daemon == *daemon).for_each(|event| life.tell(event));
-        life
-    }
-
-    pub(super) fn present(&self, daemon: &DaemonName, now: Seq) -> Present {
-        let life = self.life(daemon, now);
-        let is_between = life.exited.is_some() && life.dead_since().is_none();
-        Present { first: life.first, is_between }
-    }
-
-    /// The first position from here on at which all that a wait is on are finally dead; which of them died last, and how.
-    fn last_hope(&self, wanted: &Wanted, from: Seq) -> Option<(Seq, (DaemonName, ExitReason))> {
-        let mut lives = vec![Life::default(); wanted.sources.len()];
-        let dead =
-            |lives: &[Life]| lives.iter().map(|life| life.dead_since()).collect::<Option<Vec<_>>>();
-        let mut records = self.lifecycle.iter().map(|(_, event)| event).peekable();
-        let dead_since = loop {
-            let is_past = records.peek().is_none_or(|next| next.seq >= from);
-            if is_past && let Some(dead) = dead(&lives) {
-                break dead;
-            }
-            let event = records.next()?;
-            let of = wanted.sources.iter().zip(&mut lives);
-            for (_, life) in of.filter(|((daemon, _), _)| *daemon == event.daemon) {
-                life.tell(event);
-                // That it is given up follows its exit at once, and belongs to it.
-                let is_next = |next: &&Event| {
-                    next.name.as_str() == lifecycle_names::GAVE_UP && next.daemon == event.daemon
-                };
-                if let Some(gave_up) = records.peek().copied().filter(is_next) {
-                    life.tell(gave_up);
-                }
-            }
-        };
-        let last = wanted.sources.iter().zip(dead_since).max_by_key(|(_, since)| *since);
-        let ((daemon, _), since) = last?;
-        let (_, _, exit) = self.exits(daemon).filter(|(seq, _, _)| *seq < since).last()?;
-        Some((since.max(from), (daemon.clone(), exit)))
-    }
-
-    fn exits<'p>(
-        &'p self,
-        daemon: &'p DaemonName,
-    ) -> impl Iterator<Item = (Seq, f64, ExitReason)> + 'p {
-        let is_exit = move |event: &&(f64, Event)| {
-            event.1.daemon == *daemon && event.1.name.as_str() == lifecycle_names::EXITED
-        };
-        self.lifecycle
-            .iter()
-            .filter(is_exit)
-            .map(|(at_s, event)| (event.seq, *at_s, exit_reason(event.incarnation, &event.value)))
-    }
-
-    fn deaths_before_giving_up(&self, daemon: &DaemonName, until: Seq) -> Vec<ExitReason> {
-        let life = self.life(daemon, until);
-        let Some(at) = life.gave_up else { return Vec::new() };
-        let record = self.lifecycle.iter().map(|(_, event)| event).find(|event| event.seq == at);
-        let deaths = record.and_then(|event| event.value["deaths"].as_array());
-        let deaths = deaths.into_iter().flatten().map(|death| {
-            let number = death["incarnation"].as_u64().and_then(|n| u32::try_from(n).ok());
-            exit_reason(Incarnation(number.unwrap_or_default()), death)
-        });
-        deaths.collect()
-    }
-
-    /// Every incarnation up to the end of the play, as instants after `began`, and whether the daemon was given up.
-    pub(super) fn incarnations(
-        &self,
-        daemon: &DaemonName,
-        began: Instant,
-    ) -> (Vec<IncarnationStatus>, bool) {
-        let at = |at_s: f64| {
-            let after = Duration::try_from_secs_f64(at_s).unwrap_or_default();
-            began.checked_add(after).unwrap_or(began)
-        };
-        let mut all: Vec<IncarnationStatus> = Vec::new();
-        let records = self.lifecycle.iter().filter(|(_, event)| event.daemon == *daemon);
-        for (at_s, event) in records.take_while(|(_, event)| event.seq < self.play_end.seq) {
-            match event.name.as_str() {
-                lifecycle_names::SPAWNED => all.push(IncarnationStatus {
-                    number: event.incarnation,
-                    pid: event.value["pid"]
-                        .as_i64()
-                        .and_then(|pid| i32::try_from(pid).ok())
-                        .unwrap_or_default(),
-                    started: at(*at_s),
-                    exited: None,
-                    restarted: false,
-                }),
-                lifecycle_names::EXITED => {
-                    if let Some(last) = all.last_mut() {
-                        last.exited =
-                            Some((at(*at_s), exit_reason(event.incarnation, &event.value)));
-                        last.restarted = event.value["verdict"] == "restarting";
-                    }
-                }
-                _ => {}
-            }
-        }
-        (all, self.life(daemon, self.play_end.seq).gave_up.is_some())
     }
 
     /// What was known of each daemon's events when the play was over.
@@ -463,24 +332,4 @@ pub(super) fn carried_over(failure: &Failure, is_error: bool) -> Trouble {
     trouble.is_error = is_error;
     trouble.is_explained = true;
     trouble
-}
-
-fn exit_reason(incarnation: Incarnation, value: &Value) -> ExitReason {
-    let number = |key: &str| value[key].as_i64().and_then(|number| i32::try_from(number).ok());
-    let status = match number("code") {
-        Some(code) => ExitStatus::Code(code),
-        None => ExitStatus::Signal(number("signal").unwrap_or_default()),
-    };
-    let cause = match value["cause"].as_str() {
-        Some("terminate") => ExitCause::Terminate,
-        Some("kill") => ExitCause::Kill,
-        Some("crash") => {
-            let fault = value["fault"].as_u64().and_then(|fault| u32::try_from(fault).ok());
-            ExitCause::Crash { fault: fault.unwrap_or_default() }
-        }
-        Some("signal") => ExitCause::Signal,
-        Some("host-lost") => ExitCause::HostLost,
-        _ => ExitCause::Itself,
-    };
-    ExitReason { incarnation, status, cause }
 }

@@ -23,7 +23,7 @@ impl Watch {
     /// Why it proves nothing that the event did not come, if it does not.
     pub(super) fn proves_nothing(&self, stage: &Stage<'_>, survey: &Surveyed) -> Option<Trouble> {
         // What we write ourselves needs no daemon that speaks.
-        if self.event.as_str().starts_with(lifecycle_names::PREFIX) {
+        if lifecycle_names::include(self.event.as_str()) {
             return None;
         }
         let is_silent =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Moment;
 use crate::daemon::DaemonName;
 use crate::event::history::{Missed, consider, judge};
-use crate::event::log::{IndexEntry, Scan, ScanSource};
+use crate::event::log::{Scan, ScanSource};
 use crate::event::miss::Miss;
 use crate::event::waiters::Test;
 use crate::event::{Envelope, Event, NamePattern, Seq, lifecycle_names};
@@ -19,11 +19,6 @@ pub(super) struct History<'r> {
     pub(super) lifecycle: &'r [(f64, Event)],
 }
 
-/// Seconds since the log began.
-pub(super) fn seconds(entry: &IndexEntry) -> f64 {
-    Duration::from_micros(entry.monotonic_us).as_secs_f64()
-}
-
 /// Where the log ends, and when.
 pub(super) fn end<'d>(
     run: &mut RecordedRun,
@@ -34,7 +29,7 @@ pub(super) fn end<'d>(
     let mut end = last.unwrap_or_default();
     for daemon in daemons {
         if let Some(entry) = run.index(daemon)?.last() {
-            end = end.later(Moment { seq: entry.end(), at_s: seconds(entry) });
+            end = end.later(Moment { seq: entry.end(), at_s: entry.at_s() });
         }
     }
     Ok(end)
@@ -98,7 +93,7 @@ impl History<'_> {
 }
 
 fn is_lifecycle(event: &NamePattern) -> bool {
-    matches!(event, NamePattern::Exact(name) if name.as_str().starts_with(lifecycle_names::PREFIX))
+    matches!(event, NamePattern::Exact(name) if lifecycle_names::include(name.as_str()))
 }
 
 /// How many events of each name a daemon had written by then.
@@ -117,7 +112,7 @@ pub(super) fn seen(
         if scanned.entry.first >= until.seq {
             break;
         }
-        let age = (until.at_s - seconds(&scanned.entry)).max(0.0);
+        let age = (until.at_s - scanned.entry.at_s()).max(0.0);
         seen.last_event_age = Duration::try_from_secs_f64(age).ok();
         for (_, record) in scanned.records().take_while(|(seq, _)| *seq < until.seq) {
             let Ok(content) = &record.content else { continue };
