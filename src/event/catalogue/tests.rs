@@ -42,14 +42,16 @@ fn paths_and_types_are_those_that_were_seen() {
 fn objects_that_are_maps_are_one_path() {
     let many: Value = (0..500).map(|n| (format!("key_{n}x"), json!({ "n": n }))).collect();
     let hashes = json!({ "BLockGenesisGenesisGenesisGenesisGenesisf79b5d1CoW2": 1, "tz1KqTpEZ7Yob7QbPE4Hy4Wo8fHG8LhKxZSx": 2, "17": 3 });
-    let seen = catalogue(&[("a.v0", many), ("b.v0", hashes)]);
+    let numbers = json!({ "17": 3, "18": 4 });
+    let seen = catalogue(&[("a.v0", many), ("b.v0", hashes), ("c.v0", numbers)]);
     assert_eq!(paths(&seen, "a.v0"), ["*: object", "*.n: integer", "self: object"]);
     assert_eq!(paths(&seen, "b.v0"), ["*: integer", "self: object"]);
+    assert_eq!(paths(&seen, "c.v0"), ["*: integer", "self: object"]);
 }
 
 #[test]
 fn memory_is_bounded_whatever_comes() {
-    let deep = (0..100).fold(json!(1), |inner, _| json!({ "list": [[inner]], "beside": 1 }));
+    let deep = (0..200).fold(json!(1), |inner, n| json!({ "in": [inner], "list": [[n]] }));
     let mut wide = Collector::default();
     for n in 0..20_000 {
         // Nested names that are no map at any level.
@@ -86,8 +88,14 @@ fn a_predicates_fields_are_found_or_not() {
     ] {
         assert!(shows(source), "{source}");
     }
-    for source in ["levels >= 4", "ops[0].hsh == 'o'", "level.more == 1", "map.x.m > 0", "lev > 1"]
-    {
+    for source in [
+        "levels >= 4",
+        "ops[0].hsh == 'o'",
+        "level.more == 1",
+        "map.x.m > 0",
+        "map[0].n > 0",
+        "lev > 1",
+    ] {
         assert!(!shows(source), "{source}");
     }
 }
@@ -132,6 +140,17 @@ fn a_difference_names_what_came_went_and_was_renamed() {
     ];
     assert_eq!(difference(&before, &after).changes, expected);
     assert_eq!(difference(&before, &before), Difference::default());
+}
+
+#[test]
+fn names_that_are_alike_are_no_renaming_where_the_fields_are_others() {
+    let before = catalogue(&[("block_seen.v0", json!({ "hash": "o", "level": 1 }))]);
+    let after = catalogue(&[("block_seen.v1", json!({ "peer": "p", "score": 1 }))]);
+    let expected = vec![
+        Change::Removed { event: "block_seen.v0".to_owned() },
+        Change::Added { event: "block_seen.v1".to_owned() },
+    ];
+    assert_eq!(difference(&before, &after).changes, expected);
 }
 
 #[test]

@@ -17,6 +17,11 @@ use crate::scenario::result::{
 
 /// A run of one daemon that said these payloads.
 fn run_of(payloads: &[Value]) -> (tempfile::TempDir, Chronicle) {
+    run_with("said.v0", payloads)
+}
+
+/// The same, with events of this name.
+fn run_with(name: &str, payloads: &[Value]) -> (tempfile::TempDir, Chronicle) {
     let folder = tempfile::tempdir().expect("temporary folder");
     let dir = RunDir::new(folder.path().join("run"));
     let talker = DaemonName::new("talker").expect("a name");
@@ -36,7 +41,7 @@ fn run_of(payloads: &[Value]) -> (tempfile::TempDir, Chronicle) {
             late: false,
             overlong: false,
         };
-        let line = json!({ "fd-sink-item.v0": { "event": { "said.v0": payload } } });
+        let line = json!({ "fd-sink-item.v0": { "event": { name: payload } } });
         recorder.events(&talker, entry, format!("{line}\n").as_bytes());
     }
     recorder.flush();
@@ -124,4 +129,12 @@ fn the_box_of_a_failure_tells_what_the_terminal_tells() {
     ] {
         assert!(page.contains(part), "{part}\n{page}");
     }
+}
+
+#[test]
+fn a_name_that_is_too_long_is_cut() {
+    let (_folder, mut run) = run_with(&"n".repeat(400), &[json!(1)]);
+    let packed = pack_at_most(&mut run, 10).expect("packable");
+    let (_, told) = unpacked(&packed.base64);
+    assert_eq!(told["names"], json!(["n".repeat(300)]));
 }

@@ -120,11 +120,15 @@ mod tests {
         let path = directory.path().join("daily.log");
         let mode = OpenMode { mode: 0o600, fresh: false, create_dirs: false };
         let mut daily = Daily::open(path.clone(), mode, 7).unwrap();
+        let oldest = dated(&path, "20191231");
+        std::fs::write(&oldest, "").unwrap();
+        daily.days = 2;
         // As if it had been opened long ago.
         daily.day = "20200101".to_owned();
         daily.file = mode.open(&dated(&path, &daily.day)).unwrap();
         daily.write_all(b"line\n").unwrap();
         assert_ne!(daily.day, "20200101");
+        assert!(!oldest.exists(), "two days are kept");
         assert_eq!(std::fs::read_to_string(dated(&path, "20200101")).unwrap(), "");
         assert_eq!(std::fs::read_to_string(dated(&path, &daily.day)).unwrap(), "line\n");
     }

@@ -219,6 +219,12 @@ mod tests {
         };
         assert_eq!(price(&[0]), [DEPOSIT / 100 * 36]);
         assert_eq!(price(&[0, 1]), [DEPOSIT; 2]);
+        let mut apart = Penalties::default();
+        for (delegate, level) in [(0, 3), (1, 4)] {
+            apart.denounce(denunciation(delegate, level, vote, 0));
+        }
+        apart.end_cycle(1, CYCLES);
+        assert_eq!(apart.deposit(&DELEGATES[1].pkh()), DEPOSIT / 100 * 64, "not at one level");
         let mut penalties = Penalties::default();
         for level in [3, 4, 5] {
             penalties.denounce(denunciation(0, level, vote, 0));
