@@ -2,7 +2,7 @@ use super::*;
 use crate::sandbox::block::{Activation, Contents as BlockContents, PASSES, context_after};
 use crate::sandbox::hash::{OperationHash, PayloadHash, Signature};
 use crate::sandbox::keys::{ACTIVATOR, DELEGATES};
-use crate::sandbox::operation::Contents;
+use crate::sandbox::operation::{Contents, Vote};
 
 impl Chain {
     /// Checks a block against its predecessor and applies it; the head may change. A known block is `Ok(None)`.
@@ -281,6 +281,18 @@ fn an_offender_bakes_no_more_and_pays_with_the_last_block_of_the_next_cycle() {
     let mut tip = apply(&mut chain, forge.bake(&head, &DELEGATES[0], vec![evidence])).0;
     let error = chain.apply(forge.bake(&tip, &DELEGATES[0], Vec::new())).unwrap_err().to_string();
     assert!(error.contains("has committed too many misbehaviours"), "{error}");
+    let vote = Vote { slot: 0, level: 4, round: 0, payload_hash: PayloadHash([1; 32]) };
+    let vote = Operation::signed(head.hash, Contents::Attestation(vote), &DELEGATES[0]);
+    let mut with_its_vote = forge.bake(&tip, &DELEGATES[2], Vec::new());
+    let mut hashes = vec![Vec::new(); PASSES];
+    hashes[0].push(vote.hash());
+    with_its_vote.operations[0].push(vote);
+    let header = &mut with_its_vote.header;
+    header.operations_hash = operations_hash(&hashes);
+    header.context = context_after(&tip.header.context, &header.operations_hash);
+    with_its_vote.header = with_its_vote.header.signed_by(&DELEGATES[2]);
+    let error = chain.apply(with_its_vote).unwrap_err().to_string();
+    assert!(error.contains("has committed too many misbehaviours"), "{error}");
     // Level 4 denounced what was done at level 3, both in cycle 0; cycle 1 ends with level 16.
     for level in 5..=17 {
         assert_eq!(tip.slashes.len(), usize::from(level == 17), "level {}", level - 1);
@@ -325,7 +337,6 @@ fn a_protocol_change_renumbers_the_migration_block_and_no_other() {
 
 #[test]
 fn a_block_shows_no_preattestations_but_those_of_its_own_payload_at_an_earlier_round() {
-    use crate::sandbox::operation::Vote;
     let forge = Forge::default();
     let mut chain = Chain::sandbox();
     forge.chain(&mut chain, &[&DELEGATES[0]]);
