@@ -215,6 +215,33 @@ fn a_limit_that_is_later_than_the_record_is_not_judged() {
     );
 }
 
+/// Clocks and steps are not one: what came just after the last look of a `never` may stand within its time in the record.
+#[test]
+fn an_absence_counts_as_far_as_the_play_has_looked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = "daemons:\n  a: { kind: process, command: [sleep, '1000'] }\nsteps:\n  - start: a\n\
+                    \u{20} - never: { from: a, event: tribunal.exited, for: 1ms }\n  - kill: a\n";
+    std::fs::write(folder.path().join("scenario.yaml"), scenario).expect("writable");
+    let options = ["run", "scenario.yaml", "--out", "runs", "--keep", "always"];
+    exits(&tribunal(folder.path(), &options), 0, &["1 passed"]);
+    let runs = std::fs::read_dir(folder.path().join("runs")).expect("run directories");
+    let mut runs = runs.map(|entry| entry.expect("readable").path());
+    let run = runs.find(|path| path.is_dir()).expect("it is kept");
+    // As if a whole day had passed before the step was noted.
+    let log = run.join("log.jsonl");
+    let text = std::fs::read_to_string(&log).expect("readable");
+    let late = text.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).expect("JSON");
+        if line["path"] == "steps[1]" && line["outcome"] == "began" {
+            line["at_s"] = 86_400.into();
+        }
+        format!("{line}\n")
+    });
+    std::fs::write(&log, late.collect::<String>()).expect("writable");
+    let run = run.to_string_lossy().into_owned();
+    exits(&tribunal(folder.path(), &["recheck", &run]), 0, &["never", "holds"]);
+}
+
 #[test]
 fn programs_read_the_same_as_json() {
     let output = Recorded::shared().recheck(&["--format", "json"]);
@@ -338,7 +365,9 @@ fn events_are_chosen_from_the_command_line() {
     let run = recorded.run.to_string_lossy();
     let lines = |more: &[&str]| {
         let output = tribunal(recorded.folder.path(), &[&["events", &*run], more].concat());
-        exits(&output, 0, &[]).lines().count()
+        exits(&output, 0, &[]);
+        // That there is none is told aside.
+        String::from_utf8_lossy(&output.stdout).lines().count()
     };
     assert_eq!(lines(&["--event", "level_*", "--incarnation", "2"]), 2);
     assert_eq!(lines(&["--from", "a*", "--event", "up.v0", "--json"]), 2);

@@ -24,7 +24,7 @@ pub struct StepFacts {
     pub detail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// A wait that failed had searched up to here.
+    /// A wait that failed, or an absence that held, had searched up to here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_to: Option<Seq>,
     /// Positions that a step which acts has moved.

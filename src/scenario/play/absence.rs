@@ -54,10 +54,14 @@ impl Branch {
         stage.settle().await;
         match pattern.look_back(stage, lasted).await {
             Ok(event) => Err(unexpected(&pattern, &event)),
-            Err(unmet) => match unknown_throughout(&pattern, unmet)? {
-                Some(trouble) => stage.proves_nothing(trouble),
-                None => Ok(()),
-            },
+            Err(unmet) => {
+                // What comes between this look and the end of the step was not seen, by nobody's fault.
+                self.now.searched_to = unmet.searched_to();
+                match unknown_throughout(&pattern, unmet)? {
+                    Some(trouble) => stage.proves_nothing(trouble),
+                    None => Ok(()),
+                }
+            }
         }
     }
 

@@ -63,7 +63,10 @@ impl Branch {
         tokio::task::yield_now().await;
         let id = stage.track.begin(step);
         stage.tell(Progress::Step { path: &step.path, verb: step.verb, text: &step.text });
-        self.now.began.seq = stage.live()?.mark();
+        self.now = Frame {
+            began: Moment { seq: stage.live()?.mark(), ..Moment::default() },
+            ..Frame::default()
+        };
         if step.action.acts() {
             self.cursors.act(self.now.began.seq);
         }
@@ -78,7 +81,8 @@ impl Branch {
             Err(_) => (StepOutcome::Failed, "failed"),
         };
         stage.track.end(id, outcome);
-        let facts = StepFacts { end: stage.live()?.mark(), ..facts };
+        let searched_to = self.now.searched_to.take();
+        let facts = StepFacts { end: stage.live()?.mark(), searched_to, ..facts };
         stage.note_step(&step.path, word, self.facts(facts, before.as_ref(), done.as_ref().err()));
         done.map_err(|trouble| trouble.at(&Place::of(step, &stage.scenario)))
     }

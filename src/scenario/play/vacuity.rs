@@ -83,17 +83,14 @@ pub(super) fn unknown_throughout(
     pattern: &Pattern,
     unmet: Unmet,
 ) -> Result<Option<Trouble>, Trouble> {
-    let error = match unmet {
-        Unmet::Failed(error) => error,
-        Unmet::Undecided(_) => return Err(unmet.into()),
+    let is_known = match &unmet {
+        Unmet::Failed(error) => !matches!(**error, WaitError::Unreadable { .. }),
+        Unmet::Undecided(_) => false,
     };
-    let miss = match *error {
-        WaitError::TimedOut { miss, .. }
-        | WaitError::TerminatedBeforeEvent { miss, .. }
-        | WaitError::GaveUp { miss, .. } => miss,
-        error @ WaitError::Unreadable { .. } => return Err(error.into()),
-        _ => return Ok(None),
-    };
+    if !is_known {
+        return Err(unmet.into());
+    }
+    let Some(miss) = unmet.miss() else { return Ok(None) };
     if miss.same_name == 0 || miss.unknown < miss.same_name {
         return Ok(None);
     }

@@ -13,6 +13,7 @@ use super::stage::Stage;
 use super::trouble::Trouble;
 use crate::daemon::DaemonName;
 use crate::daemon::lifecycle::State;
+use crate::event::miss::Miss;
 use crate::event::waiters::WaiterId;
 use crate::event::{Event, Seq};
 use crate::harness::{Harness, IncarnationStatus, Surveyed, WaitError, Waiter, Wanted};
@@ -48,7 +49,7 @@ pub(super) struct Frame {
     /// It reads as it did when it was played.
     pub(super) same: bool,
     pub(super) passed: bool,
-    /// How far it had searched when it was played, and failed.
+    /// How far a wait that failed, or an absence that held, had searched when it was played.
     pub(super) searched_to: Option<Seq>,
     /// What comes later belongs to no step of this part of the play.
     pub(super) last: Moment,
@@ -69,6 +70,24 @@ pub(super) enum Unmet {
     Failed(Box<WaitError>),
     /// The record ends too early to tell.
     Undecided(String),
+}
+
+impl Unmet {
+    /// What was looked at in vain.
+    pub(super) fn miss(&self) -> Option<&Miss> {
+        let Self::Failed(error) = self else { return None };
+        match &**error {
+            WaitError::TimedOut { miss, .. }
+            | WaitError::TerminatedBeforeEvent { miss, .. }
+            | WaitError::GaveUp { miss, .. } => Some(miss),
+            _ => None,
+        }
+    }
+
+    /// The position just past the last record that was looked at.
+    pub(super) fn searched_to(&self) -> Option<Seq> {
+        self.miss().map(|miss| miss.to)
+    }
 }
 
 impl From<Unmet> for Trouble {
