@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::core::{Core, SharedCore};
 use super::{Daemon, InitError, WaitError};
 use crate::daemon::{DEFAULT_TIMEOUT, DaemonName, DaemonSpec, Level, RestartPolicy};
+use crate::event::Event;
 use crate::host::http::{self, HttpError, Method};
+use crate::octez::events::{HEAD_EVENTS, head_level};
 use crate::octez::{NodeOptions, NodePorts, Upgrade};
 
 /// A node; cheap to clone. Everything of a [`Daemon`] is here too.
@@ -159,11 +161,9 @@ impl Node {
         level: i64,
         timeout: Duration,
     ) -> Result<i64, WaitError> {
-        let reached = move |event: &crate::event::Event| {
-            event.value["level"].as_i64().filter(|seen| *seen >= level)
-        };
-        let increment = self.wait_for("head_increment.v0").filter_map(reached);
-        let switch = self.wait_for("branch_switch.v0").filter_map(reached);
+        let reached = move |event: &Event| head_level(&event.value).filter(|seen| *seen >= level);
+        let [set, increment, switch] =
+            HEAD_EVENTS.map(|name| self.wait_for(name).filter_map(reached));
         let began = Instant::now();
         // A node that is paused does not answer at all.
         if let Ok(now) = self.level_within(timeout).await
@@ -173,6 +173,7 @@ impl Node {
         }
         let left = timeout.saturating_sub(began.elapsed());
         tokio::select! {
+            found = set.within(left) => found,
             found = increment.within(left) => found,
             found = switch.within(left) => found,
         }

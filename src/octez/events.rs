@@ -3,7 +3,18 @@
 //! From `delegate_events.ml`, `lib_agnostic_baker/events.ml` and the node's event modules of Octez v25. A name that is
 //! not here may still exist; one that is here and never turns up was not emitted.
 
+use serde_json::Value;
+
 use crate::daemon::{EventLevels, Kind, Level};
+
+/// A node's events that tell of a new head. One that is not synchronised with its peers announces an increment by the
+/// first of them alone (`lib_shell/chain_validator.ml`).
+pub const HEAD_EVENTS: [&str; 3] = ["set_head.v0", "head_increment.v0", "branch_switch.v0"];
+
+/// The level of the head in the payload of one of [`HEAD_EVENTS`]: `[hash, level]`, or a field.
+pub fn head_level(payload: &Value) -> Option<i64> {
+    payload.get(1).or_else(|| payload.get("level"))?.as_i64()
+}
 
 /// One event that a daemon can emit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +246,17 @@ const NODE: &[KnownEvent] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_head_event_tells_the_level() {
+        let view = serde_json::json!({ "view": { "hash": "BLx" }, "level": 3 });
+        assert_eq!(head_level(&view), Some(3));
+        assert_eq!(head_level(&serde_json::json!(["BLx", 3])), Some(3));
+        assert_eq!(head_level(&serde_json::json!("BLx")), None);
+        for name in HEAD_EVENTS {
+            assert!(known_event(Kind::Node, name).is_some(), "{name}");
+        }
+    }
 
     #[test]
     fn events_are_found_by_name_and_kind() {

@@ -1,16 +1,14 @@
 //! The steps of a scenario on a record: judged where the log tells how they end, recalled where they acted.
 
-use std::sync::Arc;
-
 use super::branch::Branch;
 use super::recorded::{Ended, Pair, Past, captures, carried_over};
 use super::stage::Stage;
 use super::track::StepId;
 use super::trouble::{Place, Trouble};
-use crate::event::waiters::{Bound, Test};
-use crate::event::{NamePattern, Seq};
+use crate::event::waiters::Test;
+use crate::event::{Event, NamePattern, Seq};
 use crate::harness::Wanted;
-use crate::predicate::Predicate;
+use crate::octez::events::{HEAD_EVENTS, head_level};
 use crate::scenario::model::{Act, Action, EventPattern, Lifecycle, Reach, Spanned, Step};
 use crate::scenario::recheck::{JudgedStep, Verdict, Was};
 use crate::scenario::result::{FailureKind, Outcome, StepOutcome};
@@ -194,18 +192,17 @@ impl Branch {
         if let Some(failed) = ended.filter(|ended| !ended.passed) {
             return Err(recorded_failure(past, step, failed));
         }
-        let predicate = Predicate::parse(&format!("level >= {level}"));
-        let predicate = predicate.expect("a number can be compared with a field");
         let mut all_shown = true;
         for text in &reach.nodes {
             let name = self.name(stage, text)?;
             let mut is_shown = false;
-            for event in ["head_increment.v0", "branch_switch.v0"] {
-                let bound = Bound { predicate: predicate.clone(), variables: Arc::default() };
+            for event in HEAD_EVENTS {
+                let reached =
+                    move |event: &Event| head_level(&event.value).is_some_and(|seen| seen >= level);
                 let wanted = Wanted {
                     sources: vec![(name.clone(), Seq::default())],
                     event: NamePattern::Exact(event.into()),
-                    test: Test::Predicate(bound),
+                    test: Test::Closure(Box::new(reached)),
                     count: 1,
                 };
                 is_shown |= stage.look_back(&self.now, wanted, within).await.is_ok();
