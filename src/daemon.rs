@@ -2,6 +2,7 @@
 //!
 //! Decisions live below: [`lifecycle`] says which transitions are legal, [`restart`] what follows a death.
 
+mod exit;
 pub mod lifecycle;
 mod merge;
 pub mod restart;

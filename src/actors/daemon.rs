@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use actix::SpawnHandle;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message, Recipient};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::death::{Judge, SettlePipes};
@@ -398,9 +398,4 @@ impl Handler<Retire> for Daemon {
     fn handle(&mut self, _: Retire, ctx: &mut Context<Self>) {
         ctx.stop();
     }
-}
-
-/// `{"code":127,"signal":null}`
-fn exit_value(exit: &ExitReason) -> Value {
-    json!({ "code": exit.status.code(), "signal": exit.status.signal() })
 }

@@ -7,7 +7,7 @@ use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapF
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{Daemon, exit_value};
+use super::Daemon;
 use crate::actors::event_bus::{Close, Death};
 use crate::actors::event_pipe::{Drain, EventPipe};
 use crate::daemon::lifecycle::{Action, Fact, State};
@@ -170,7 +170,7 @@ impl Daemon {
         self.append_exited(&exit, action, ctx);
         match action {
             Action::GiveUp => {
-                let deaths_value: Vec<Value> = deaths.iter().map(exit_value).collect();
+                let deaths_value: Vec<Value> = deaths.iter().map(ExitReason::to_record).collect();
                 self.append(lifecycle_names::GAVE_UP, json!({ "deaths": deaths_value }), None);
                 self.close(deaths, None);
             }
@@ -191,13 +191,8 @@ impl Daemon {
 
     /// Appends the record and answers, with its position, those who ordered the death.
     fn append_exited(&mut self, exit: &ExitReason, action: Action, ctx: &mut Context<Self>) {
-        let mut value = exit_value(exit);
-        value["cause"] = exit.cause.word().into();
-        if let ExitCause::Crash { fault } = exit.cause {
-            value["fault"] = fault.into();
-        }
+        let mut value = exit.to_record();
         value["verdict"] = if action.is_final() { "final" } else { "restarting" }.into();
-        value["incarnation"] = exit.incarnation.0.into();
         if self.address_in_use == Some(exit.incarnation) {
             value["address_in_use"] = self.port_holder().unwrap_or(Value::Bool(true));
         }

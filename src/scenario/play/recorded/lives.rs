@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::Past;
-use crate::daemon::{DaemonName, ExitCause, ExitReason, ExitStatus, Incarnation};
+use crate::daemon::{DaemonName, ExitReason};
 use crate::event::{Event, Seq, lifecycle_names};
 use crate::harness::{IncarnationStatus, Wanted};
 use crate::scenario::play::world::Present;
@@ -96,7 +94,7 @@ impl Past {
         self.lifecycle
             .iter()
             .filter(is_exit)
-            .map(|(at_s, event)| (event.seq, *at_s, exit_reason(event.incarnation, &event.value)))
+            .map(|(at_s, event)| (event.seq, *at_s, ExitReason::from_record(&event.value)))
     }
 
     pub(super) fn deaths_before_giving_up(
@@ -108,11 +106,7 @@ impl Past {
         let Some(at) = life.gave_up else { return Vec::new() };
         let record = self.lifecycle.iter().map(|(_, event)| event).find(|event| event.seq == at);
         let deaths = record.and_then(|event| event.value["deaths"].as_array());
-        let deaths = deaths.into_iter().flatten().map(|death| {
-            let number = death["incarnation"].as_u64().and_then(|n| u32::try_from(n).ok());
-            exit_reason(Incarnation(number.unwrap_or_default()), death)
-        });
-        deaths.collect()
+        deaths.into_iter().flatten().map(ExitReason::from_record).collect()
     }
 
     /// Every incarnation up to the end of the play, as instants after `began`, and whether the daemon was given up.
@@ -141,8 +135,7 @@ impl Past {
                 }),
                 lifecycle_names::EXITED => {
                     if let Some(last) = all.last_mut() {
-                        last.exited =
-                            Some((at(*at_s), exit_reason(event.incarnation, &event.value)));
+                        last.exited = Some((at(*at_s), ExitReason::from_record(&event.value)));
                         last.restarted = event.value["verdict"] == "restarting";
                     }
                 }
@@ -151,24 +144,4 @@ impl Past {
         }
         (all, self.life(daemon, self.play_end.seq).gave_up.is_some())
     }
-}
-
-fn exit_reason(incarnation: Incarnation, value: &Value) -> ExitReason {
-    let number = |key: &str| value[key].as_i64().and_then(|number| i32::try_from(number).ok());
-    let status = match number("code") {
-        Some(code) => ExitStatus::Code(code),
-        None => ExitStatus::Signal(number("signal").unwrap_or_default()),
-    };
-    let cause = match value["cause"].as_str() {
-        Some("terminate") => ExitCause::Terminate,
-        Some("kill") => ExitCause::Kill,
-        Some("crash") => {
-            let fault = value["fault"].as_u64().and_then(|fault| u32::try_from(fault).ok());
-            ExitCause::Crash { fault: fault.unwrap_or_default() }
-        }
-        Some("signal") => ExitCause::Signal,
-        Some("host-lost") => ExitCause::HostLost,
-        _ => ExitCause::Itself,
-    };
-    ExitReason { incarnation, status, cause }
 }
