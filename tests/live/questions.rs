@@ -2,7 +2,7 @@
 
 use rustix::process::{Signal, kill_process_group};
 
-use crate::support::{Folder, Run, TRIBUNAL, signal};
+use crate::support::{Folder, Run, TRIBUNAL, signal, until_stopped};
 
 #[test]
 fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
@@ -24,7 +24,6 @@ fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
         " left; from seq ",
         "1 record searched",
         "  a         running, incarnation 1, pid ",
-        "sleeping, ",
         " MB, cpu ",
         " thread",
         "; 0 bytes of events unread; last event ",
@@ -38,6 +37,7 @@ fn sigusr1_tells_what_is_waited_for_and_how_the_daemons_are() {
     let daemon = daemon.split(',').next().and_then(|pid| pid.trim().parse().ok());
     let daemon = daemon.and_then(rustix::process::Pid::from_raw).expect("a process id");
     signal(daemon, Signal::STOP);
+    until_stopped(daemon);
     signal(worker, Signal::USR1);
     run.says("stopped by a signal");
     signal(daemon, Signal::CONT);

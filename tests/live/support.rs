@@ -71,6 +71,15 @@ impl Folder {
     }
 }
 
+/// Returns when the kernel has stopped a process: SIGSTOP takes until that is run again (signal(7)).
+pub fn until_stopped(process: Pid) {
+    let deadline = Instant::now() + TIMEOUT;
+    while procfs::stat(process.as_raw_nonzero().get()).expect("it lives").state != 'T' {
+        assert!(Instant::now() < deadline, "{process:?} was never stopped");
+        std::thread::yield_now();
+    }
+}
+
 pub fn signal(pid: Pid, signal: Signal) {
     kill_process(pid, signal).expect("it lives");
 }
